@@ -1,0 +1,1 @@
+//! Command line: clap types, help, progress, exit status.

@@ -1,0 +1,1 @@
+//! A series of runs and a decision.

@@ -1,0 +1,2 @@
+//! The `tailtrace` command.
+fn main() {}

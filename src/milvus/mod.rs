@@ -1,0 +1,1 @@
+//! The target over gRPC: connection, collection set-up, operations, pre-encoding.

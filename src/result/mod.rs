@@ -1,0 +1,1 @@
+//! The run directory: its model, atomic writing, reading.

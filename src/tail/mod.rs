@@ -1,0 +1,1 @@
+//! From outlier to guilty span.
