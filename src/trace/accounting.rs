@@ -1,0 +1,28 @@
+//! What became of the spans.
+
+/// What became of the client spans of a run: ended = exported + dropped + failed, always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Accounting {
+    /// Sampled requests that ended, each with one span.
+    pub ended: u64,
+    /// Spans that the collector said it has taken.
+    pub exported: u64,
+    /// Spans that found a bounded buffer full and were let go, because the collector did not follow.
+    pub dropped: u64,
+    /// Spans that were sent without success, or not before the limit at the end.
+    pub failed: u64,
+}
+
+impl Accounting {
+    /// Whether the equation holds.
+    #[must_use]
+    pub const fn adds_up(&self) -> bool {
+        self.ended == self.exported + self.dropped + self.failed
+    }
+}
+
+/// Takes every sampled request that ended, on the exporter's thread, before and whether or not its span is exported.
+pub trait SampledSink: Send {
+    /// One sampled request has ended.
+    fn sampled(&mut self, finished: &super::Finished);
+}

@@ -1,0 +1,132 @@
+//! The `[trace]` table of a scenario.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use crate::units::Fraction;
+
+use super::Propagation;
+
+/// `[trace]`: which requests are traced, and where their spans go. Left out, nothing is sampled and nothing exported.
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Trace")]
+pub struct Settings {
+    /// The fraction of the requests that is traced, decided by OpenTelemetry's `TraceIdRatioBased` sampler before each is
+    /// sent. `sampleFraction`, Milvus's own spelling, is accepted too. Left out: 0.
+    #[serde(alias = "sampleFraction")]
+    pub sample_fraction: Fraction,
+    /// Where spans go by OTLP over gRPC: a URL such as "http://localhost:4317", or "built-in" for tailtrace's own collector,
+    /// which writes `spans.jsonl`. Left out: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT`, and
+    /// without them "built-in".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// The Jaeger whose pages links lead to and whose API `explain` asks, such as "http://localhost:16686".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jaeger: Option<String>,
+    /// What travels with a request, so that Milvus joins its trace. Left out: "traceparent".
+    pub propagation: Propagation,
+    /// The service under which the client's spans stand. Left out: `OTEL_SERVICE_NAME`, and without it "tailtrace".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<String>,
+}
+
+/// Where spans go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint {
+    /// tailtrace's own collector, in the same process.
+    BuiltIn,
+    /// An OTLP/gRPC endpoint by its URL.
+    Url(String),
+}
+
+const BUILT_IN: &str = "built-in";
+
+impl FromStr for Endpoint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == BUILT_IN {
+            return Ok(Self::BuiltIn);
+        }
+        let uri: http::Uri = text.parse().map_err(|_| not_an_endpoint(text))?;
+        match (uri.scheme_str(), uri.host()) {
+            (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(Self::Url(text.to_owned())),
+            _ => Err(not_an_endpoint(text)),
+        }
+    }
+}
+
+fn not_an_endpoint(text: &str) -> String {
+    format!("`{text}` is not an OTLP endpoint: \"built-in\", or a URL such as \"http://localhost:4317\"")
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::BuiltIn => BUILT_IN,
+            Self::Url(url) => url,
+        })
+    }
+}
+
+impl serde::Serialize for Endpoint {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Endpoint {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Endpoint {
+    fn schema_name() -> Cow<'static, str> {
+        "Endpoint".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "\"built-in\", or the URL of an OTLP/gRPC endpoint such as \"http://localhost:4317\".",
+            "pattern": "^(built-in|https?://.+)$"
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_the_design_is_read_and_written_back() {
+        let text = "sampleFraction = 0.01\nendpoint = \"http://localhost:4317\"\njaeger = \"http://localhost:16686\"\n\
+                    propagation = \"traceparent-always\"\nservice_name = \"bench\"\n";
+        let settings: Settings = toml::from_str(text).unwrap();
+        assert_eq!(settings.sample_fraction.get(), 0.01);
+        assert_eq!(settings.endpoint, Some(Endpoint::Url("http://localhost:4317".into())));
+        assert_eq!(settings.propagation, Propagation::TraceparentAlways);
+        let again: Settings = serde_json::from_str(&serde_json::to_string(&settings).unwrap()).unwrap();
+        assert_eq!(again, settings);
+    }
+
+    #[test]
+    fn an_empty_table_samples_nothing() {
+        let settings: Settings = toml::from_str("").unwrap();
+        assert_eq!(settings, Settings::default());
+        assert_eq!(settings.sample_fraction, Fraction::ZERO);
+        assert_eq!(settings.propagation, Propagation::Traceparent);
+    }
+
+    #[test]
+    fn a_wrong_endpoint_or_key_is_refused_with_what_would_be_right() {
+        for text in ["localhost:4317", "ftp://localhost", "http://", "builtin", "/collector", ""] {
+            assert!(text.parse::<Endpoint>().unwrap_err().contains("built-in"), "{text}");
+        }
+        assert_eq!("built-in".parse(), Ok(Endpoint::BuiltIn));
+        assert!(toml::from_str::<Settings>("sample_fractoin = 1").unwrap_err().to_string().contains("sample_fraction"));
+        assert!(toml::from_str::<Settings>("propagation = \"b3\"").unwrap_err().to_string().contains("traceparent-always"));
+    }
+}
