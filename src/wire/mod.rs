@@ -1,7 +1,7 @@
 //! What goes over the wire: the protobuf types generated from `proto/`, and a codec that passes encoded messages through.
 //!
 //! Owns shapes only: no connection, no server, no meaning beyond [`is_success`]. The types are an own subset of Milvus's,
-//! equal in package names, field numbers and types; `proto/check.py` holds them against another client's descriptors.
+//! equal in package names, field numbers and types; `tests/real-stack/check_wire.py` holds them against another client's.
 
 mod codec;
 
