@@ -1,0 +1,105 @@
+//! What is wrong with a scenario, shown where it was typed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::decode::Fault;
+use super::tree::Place;
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// The file cannot be read.
+    #[error("cannot read the scenario `{}`; give the path of a scenario file, such as scenarios/quickstart.toml", path.display())]
+    Read {
+        /// What was asked for.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The file is no text file of a scenario's size.
+    #[error("`{}` is {size} bytes long, and no scenario is longer than {most}; give the path of a scenario file", path.display())]
+    TooLong {
+        /// What was asked for.
+        path: PathBuf,
+        /// Its length.
+        size: u64,
+        /// What is read at most.
+        most: u64,
+    },
+    /// A key or value is wrong.
+    #[error(transparent)]
+    Wrong(#[from] Box<Diagnostic>),
+}
+
+/// One thing that is wrong, with its place and the next step.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Diagnostic {
+    /// The file's path, or the override as it was typed.
+    pub origin: String,
+    /// Where in the file; `None` for an override.
+    pub spot: Option<Spot>,
+    /// What is wrong, key and cause.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+/// A stretch of one line of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// Characters, 1 or more.
+    pub width: usize,
+    /// The whole line.
+    pub text: String,
+}
+
+impl Spot {
+    fn find(text: &str, span: &std::ops::Range<usize>) -> Self {
+        let start = text.floor_char_boundary(span.start.min(text.len()));
+        let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line = text[begin..end].trim_end();
+        let last = text.floor_char_boundary(span.end.clamp(start, (begin + line.len()).max(start)));
+        Self {
+            line: text[..start].matches('\n').count() + 1,
+            column: text[begin..start].chars().count() + 1,
+            width: text[start..last].chars().count().max(1),
+            text: line.to_owned(),
+        }
+    }
+}
+
+impl Diagnostic {
+    pub(super) fn new(fault: Fault, origin: &str, text: &str, overrides: &[String]) -> Box<Self> {
+        let (origin, spot) = match &fault.place {
+            Some(Place::File(span)) => (origin.to_owned(), Some(Spot::find(text, span))),
+            Some(Place::Override(index)) => (overrides.get(*index).cloned().unwrap_or_default(), None),
+            None => (origin.to_owned(), None),
+        };
+        Box::new(Self { origin, spot, message: fault.message, help: fault.help })
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(spot) = &self.spot else {
+            write!(f, "{}: {}", self.origin, self.message)?;
+            return self.help.as_ref().map_or(Ok(()), |help| write!(f, "\n = help: {help}"));
+        };
+        let number = spot.line.to_string();
+        let margin = " ".repeat(number.len());
+        // Tabs keep their width, so that the mark stands under what it means.
+        let lead: String = spot.text.chars().take(spot.column - 1).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        writeln!(f, "{}:{}:{}: {}", self.origin, spot.line, spot.column, self.message)?;
+        writeln!(f, "{margin} |")?;
+        writeln!(f, "{number} | {}", spot.text)?;
+        write!(f, "{margin} | {lead}{}", "^".repeat(spot.width))?;
+        self.help.as_ref().map_or(Ok(()), |help| write!(f, "\n{margin} = help: {help}"))
+    }
+}

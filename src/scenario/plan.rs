@@ -1,0 +1,240 @@
+//! A plan: a scenario resolved and validated, everything the program needs and nothing left open.
+//!
+//! Serialises in the scenario's own syntax with every default filled in, and reads back from there: so a stored plan can
+//! be run again.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::clock::Wait;
+use crate::trace;
+use crate::units::{Nanos, Rate};
+
+use super::file::{OperationName, ScenarioFile};
+use super::gate::Gate;
+use super::{Collection, Target, defaults, practice};
+
+/// What will be sent where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "ScenarioFile", try_from = "ScenarioFile")]
+pub struct Plan {
+    /// What results are called.
+    pub name: String,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+    /// The Milvus.
+    pub target: Target,
+    /// The collection.
+    pub collection: Collection,
+    /// Phases and threads.
+    pub load: Load,
+    /// One or more, with names of their own.
+    pub streams: Vec<Stream>,
+    /// Sampling and export.
+    pub trace: trace::Settings,
+    /// Limits, in the order of the file.
+    pub gates: Vec<Gate>,
+    /// The built-in target's behaviour; there exactly where the target is the built-in one.
+    pub practice: Option<practice::Settings>,
+}
+
+/// Phases and threads.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// Threads that send.
+    pub lanes: Lanes,
+    /// Connections a lane, 1 to [`defaults::MAX_CHANNELS`].
+    pub channels: u32,
+    /// Length of the warm-up, may be zero.
+    pub warmup: Nanos,
+    /// Length of the measured phase, above zero.
+    pub duration: Nanos,
+    /// Most that the drain may take.
+    pub drain: Nanos,
+    /// How a lane waits.
+    pub wait: Wait,
+}
+
+/// How many threads send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lanes {
+    /// One up to four cores, then a quarter of them.
+    #[default]
+    Auto,
+    /// So many, 1 to [`defaults::MAX_LANES`].
+    Count(u32),
+}
+
+impl Lanes {
+    /// The number on a machine with so many cores.
+    #[must_use]
+    pub fn count(self, cores: u32) -> u32 {
+        match self {
+            Self::Auto => defaults::auto_lanes(cores),
+            Self::Count(count) => count,
+        }
+    }
+}
+
+/// Requests of one operation under one load shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stream {
+    /// Unique in the plan: letters, digits, `-` and `_`.
+    pub name: String,
+    /// What its requests do.
+    pub operation: Operation,
+    /// When they go.
+    pub shape: Shape,
+    /// How long one may take.
+    pub timeout: Nanos,
+}
+
+/// What requests do, with what that needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    /// Nearest neighbours of a query vector.
+    Search(Search),
+    /// New rows.
+    Insert(Insert),
+}
+
+impl Operation {
+    /// As it is written in a scenario.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Search(_) => OperationName::Search.name(),
+            Self::Insert(_) => OperationName::Insert.name(),
+        }
+    }
+}
+
+/// See [`Operation::Search`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Search {
+    /// Neighbours asked for, 1 to [`defaults::MAX_TOP_K`].
+    pub top_k: u32,
+    /// `None`: the collection's own level.
+    pub consistency: Option<Consistency>,
+    /// The index's own parameters.
+    pub params: BTreeMap<String, serde_json::Value>,
+}
+
+/// See [`Operation::Insert`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Insert {
+    /// Rows in one request, 1 or more.
+    pub batch: u32,
+}
+
+/// When requests go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// So many workers, over all lanes, each sends its next request when the last one ended.
+    Closed {
+        /// 1 to [`defaults::MAX_WORKERS`].
+        workers: u32,
+    },
+    /// Requests are due at times that do not depend on the answers.
+    Open {
+        /// How due times lie.
+        arrivals: Arrivals,
+        /// Rate during warm-up: what the first stage begins with, or a tenth of what it climbs to from zero.
+        warmup_rate: Rate,
+        /// The measured phase, without gaps: their lengths add up to it.
+        stages: Vec<Stage>,
+        /// Most requests without an answer, over all lanes.
+        max_in_flight: u32,
+    },
+}
+
+/// A stretch of the measured phase in which the rate goes in a straight line.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    /// Rate at its beginning.
+    pub from: Rate,
+    /// Rate at its end.
+    pub to: Rate,
+    /// Above zero.
+    pub length: Nanos,
+}
+
+impl Stage {
+    /// Requests that are due in it, on average.
+    #[must_use]
+    pub fn requests(&self) -> f64 {
+        f64::midpoint(self.from.per_second(), self.to.per_second()) * self.length.as_secs_f64()
+    }
+}
+
+/// How the due times of an open loop lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Arrivals {
+    /// Independent of each other, as those of many users are: intervals are exponential. The default.
+    #[default]
+    Poisson,
+    /// All the same distance apart.
+    Constant,
+}
+
+/// How much of earlier writes a search must have seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Consistency {
+    /// All of them.
+    Strong,
+    /// Those of the same worker.
+    Session,
+    /// All but those of the last moments.
+    Bounded,
+    /// Whatever is there.
+    Eventually,
+}
+
+const AUTO: &str = "auto";
+const LANES: &str = "\"auto\" or a whole number from 1 to 1024";
+
+impl Serialize for Lanes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str(AUTO),
+            Self::Count(count) => serializer.serialize_u32(*count),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Lanes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Lanes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(LANES)
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Lanes, E> {
+                (text == AUTO).then_some(Lanes::Auto).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            }
+            fn visit_u64<E: serde::de::Error>(self, count: u64) -> Result<Lanes, E> {
+                let right = u32::try_from(count).ok().filter(|count| (1..=defaults::MAX_LANES).contains(count));
+                right.map(Lanes::Count).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Unsigned(count), &self))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl JsonSchema for Lanes {
+    fn schema_name() -> Cow<'static, str> {
+        "Lanes".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "oneOf": [{ "const": AUTO }, { "type": "integer", "minimum": 1, "maximum": defaults::MAX_LANES }]
+        })
+    }
+}

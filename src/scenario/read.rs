@@ -1,0 +1,74 @@
+//! Reading: text and overrides to a plan.
+
+use std::fs;
+use std::path::Path as FilePath;
+
+use rand::TryRng as _;
+use serde::Deserialize as _;
+
+use super::decode::{Decoder, Fault, Path};
+use super::error::{Diagnostic, ScenarioError};
+use super::file::ScenarioFile;
+use super::overrides::{apply, apply_number};
+use super::plan::Plan;
+use super::resolve::resolve;
+use super::tree::Node;
+
+/// What takes the place of the file's values.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// `key=value`, in the order typed; a later one wins.
+    pub set: Vec<String>,
+    /// The seed; wins over all.
+    pub seed: Option<u64>,
+}
+
+/// No scenario is longer: what is, is another file taken for one.
+const LONGEST: u64 = 1 << 20;
+
+/// Reads a scenario file.
+///
+/// # Errors
+/// Where the file cannot be read, or for the first thing in it that is wrong.
+pub fn read(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioError> {
+    let failed = |cause| ScenarioError::Read { path: path.to_owned(), cause };
+    let size = fs::metadata(path).map_err(failed)?.len();
+    if size > LONGEST {
+        return Err(ScenarioError::TooLong { path: path.to_owned(), size, most: LONGEST });
+    }
+    let text = fs::read_to_string(path).map_err(failed)?;
+    parse(&text, &path.display().to_string(), overrides)
+}
+
+/// Reads the text of a scenario that came from `origin`, the path of a file.
+///
+/// # Errors
+/// For the first thing in it that is wrong.
+pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, ScenarioError> {
+    let mut typed: Vec<String> = overrides.set.iter().map(|set| format!("--set {set}")).collect();
+    typed.extend(overrides.seed.map(|seed| format!("--seed {seed}")));
+    let located = |fault| ScenarioError::from(Diagnostic::new(fault, origin, text, &typed));
+    let mut root = Node::parse(text).map_err(located)?;
+    for (index, set) in overrides.set.iter().enumerate() {
+        apply(&mut root, set, index).map_err(located)?;
+    }
+    if let Some(seed) = overrides.seed {
+        apply_number(&mut root, "seed", seed, overrides.set.len());
+    }
+    let point = root.place.clone();
+    let mut file = ScenarioFile::deserialize(Decoder { node: &root, path: &Path::Root, point: &point }).map_err(located)?;
+    if file.name.is_none() {
+        file.name = FilePath::new(origin).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    }
+    resolve(file).map_err(|problem| {
+        let place = root.place_of(&problem.path, problem.of_key);
+        located(Fault { help: problem.help, ..Fault::at(place, problem.message) })
+    })
+}
+
+/// A seed nobody gave. 53 bits, so that every JSON reader keeps it whole.
+pub(super) fn draw_seed() -> u64 {
+    let drawn = rand::rngs::SysRng.try_next_u64();
+    // Without the system's randomness any number will do: the seed is stored, and reproducible all the same.
+    drawn.unwrap_or(0x7461_696c_7472_6163) >> 11
+}
