@@ -1,1 +1,7 @@
 //! The target over gRPC: connection, collection set-up, operations, pre-encoding.
+
+mod address;
+pub mod settings;
+
+pub use address::{Address, AddressError, DEFAULT_PORT};
+pub use settings::{CollectionSettings, Consistency, IndexSettings, SettingsError, TargetSettings};
