@@ -12,7 +12,7 @@ mod virtual_clock;
 pub use anchor::Anchor;
 pub use cpu::{peak_rss_bytes, process_cpu, thread_cpu};
 pub use moment::Moment;
-pub use system::{SystemClock, SystemTimer, Wait, now};
+pub use system::{SystemClock, SystemTimer, Wait, now, pause};
 pub use virtual_clock::{VirtualClock, VirtualTimer};
 
 /// A source of moments and of timers. Cheap to clone.

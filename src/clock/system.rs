@@ -13,6 +13,12 @@ pub fn now() -> Moment {
     Moment::from_ns(time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs())
 }
 
+/// Blocks the calling thread for about so long: for threads that look after others, never for a lane.
+pub fn pause(length: Nanos) {
+    #[allow(clippy::disallowed_methods, reason = "the one place that blocks a thread")]
+    std::thread::sleep(length.as_duration());
+}
+
 /// How a timer spends the time until its moment comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -4,3 +4,4 @@
 //! figure that looks precise.
 
 pub mod histogram;
+pub mod arrivals;

@@ -1,0 +1,432 @@
+//! One lane: one thread's share of all streams, from the intended start of each request to its place in a histogram.
+//!
+//! A lane is a few tasks on one runtime thread. The *dispatcher* waits for intended starts, hands due requests to idle
+//! workers, times out old ones and hands over intervals. Each *worker* has one request on its way at a time. All of them
+//! share the lane's state, which no other thread sees; it is borrowed for moments, never across a wait.
+
+use std::cell::RefCell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use crate::clock::{Clock, Moment, Timer, thread_cpu};
+use crate::stats::histogram::Histogram;
+use crate::trace::{Decider, Decisions, Finished, Outcome, Propagation, SpanLane, context_header};
+use crate::units::Nanos;
+
+use super::interval::{Handover, INTERVAL, Interval};
+use super::phases::{Phases, Stop};
+use super::recorder::StreamRecord;
+use super::shape::{Part, StreamLoad};
+use super::stream::{Ready, StreamState};
+use super::target::Target;
+
+/// What a lane needs to know of the run.
+#[derive(Debug, Clone)]
+pub struct LaneSettings {
+    /// Which requests are its own.
+    pub part: Part,
+    /// All streams of the scenario, in order, each with the seed of its arrivals.
+    pub streams: Vec<(StreamLoad, u64)>,
+    /// When it begins and ends.
+    pub phases: Phases,
+    /// How sampled requests tell the server.
+    pub propagation: Propagation,
+}
+
+/// What a lane leaves behind.
+#[derive(Debug)]
+pub struct LaneReport<L> {
+    /// A record a stream.
+    pub streams: Vec<StreamRecord>,
+    /// What happened since the last hand-over.
+    pub last: Box<Interval>,
+    /// What was decided about sampling, in all phases.
+    pub decisions: Decisions,
+    /// Where the measured phase ended: earlier than planned where the run was stopped.
+    pub phases: Phases,
+    /// How long after its moment the dispatcher's timer woke it, ns.
+    pub timer_error: Histogram,
+    /// CPU time of the lane's thread in the measured phase.
+    pub cpu: Nanos,
+    /// How long the measured phase lasted as this lane saw it.
+    pub measured: Nanos,
+    /// Hand-overs that had to wait for the next second.
+    pub merged_intervals: u64,
+    /// What the target leaves behind.
+    pub leftover: L,
+}
+
+/// The most requests handed to workers before the runtime gets a turn to send them and to read answers.
+const DISPATCHED_A_TURN: usize = 64;
+
+/// The dispatcher looks at timeouts, stop and hand-over at least so often. Timeouts are kept to this, or to a tenth of
+/// themselves where they are shorter.
+const TICK: Nanos = Nanos::from_millis(10);
+
+/// Requests are encoded ahead only while the next one is due no sooner than this: encoding the largest ones takes tens of µs.
+const ENCODING_MARGIN: Nanos = Nanos::from_micros(100);
+
+/// Drives a lane to its end. Must run on a runtime that takes local tasks.
+///
+/// # Errors
+/// Where the clock has no timer to give.
+pub async fn run_lane<T: Target, C: Clock>(
+    clock: C,
+    settings: LaneSettings,
+    target: T,
+    decider: Decider,
+    spans: SpanLane,
+    handover: Box<dyn Handover>,
+    stop: Stop,
+) -> std::io::Result<LaneReport<T::Leftover>> {
+    let timer = clock.timer()?;
+    let lane = Rc::new(Lane {
+        clock,
+        nudge: tokio::sync::Notify::new(),
+        state: RefCell::new(State::new(settings, target, decider, spans, handover, stop)),
+    });
+    lane.dispatch(timer).await;
+    let Ok(lane) = Rc::try_unwrap(lane).map(|lane| lane.state.into_inner()) else {
+        unreachable!("the dispatcher ends when the last worker has ended")
+    };
+    Ok(lane.into_report())
+}
+
+struct Lane<T: Target, C: Clock> {
+    clock: C,
+    state: RefCell<State<T>>,
+    /// Wakes the dispatcher where a worker has become free for a stream that waited for one, or the last one ended.
+    nudge: tokio::sync::Notify,
+}
+
+struct State<T: Target> {
+    settings: LaneSettings,
+    target: T,
+    decider: Decider,
+    spans: SpanLane,
+    handover: Box<dyn Handover>,
+    stop: Stop,
+    streams: Vec<StreamState<T::Request>>,
+    interval: Box<Interval>,
+    timer_error: Histogram,
+    cpu: CpuOfPhase,
+    /// Worker tasks that have not ended.
+    workers: usize,
+    ending: bool,
+    merged_intervals: u64,
+}
+
+/// CPU time and clock at the begin and the end of the measured phase.
+#[derive(Debug, Default)]
+struct CpuOfPhase {
+    begin: Option<(Nanos, Moment)>,
+    end: Option<(Nanos, Moment)>,
+}
+
+/// What the dispatcher does next.
+enum Next {
+    Wait(Moment),
+    Again,
+    End,
+}
+
+impl<T: Target, C: Clock> Lane<T, C> {
+    async fn dispatch(self: &Rc<Self>, mut timer: C::Timer) {
+        let begin = self.state.borrow().settings.phases.begin;
+        timer.until(begin).await;
+        self.start_closed_loops();
+        loop {
+            match self.turn() {
+                Next::End => return,
+                Next::Again => tokio::task::yield_now().await,
+                Next::Wait(until) => {
+                    if self.wait(&mut timer, until).await {
+                        let late = self.clock.now().since(until);
+                        self.state.borrow_mut().timer_error.record(late.0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the moment or a nudge; `true` where it was the moment.
+    async fn wait(&self, timer: &mut C::Timer, until: Moment) -> bool {
+        let mut moment = pin!(timer.until(until));
+        let mut nudged = pin!(self.nudge.notified());
+        std::future::poll_fn(|context| {
+            if nudged.as_mut().poll(context).is_ready() {
+                return Poll::Ready(false);
+            }
+            moment.as_mut().poll(context).map(|()| true)
+        })
+        .await
+    }
+
+    fn start_closed_loops(self: &Rc<Self>) {
+        let counts: Vec<usize> = self.state.borrow().streams.iter().map(StreamState::closed_workers).collect();
+        for (stream, workers) in counts.into_iter().enumerate() {
+            (0..workers).for_each(|_| self.spawn_worker(stream, None));
+        }
+    }
+
+    fn spawn_worker(self: &Rc<Self>, stream: usize, first: Option<Ready<T::Request>>) {
+        let mut state = self.state.borrow_mut();
+        let worker = state.streams[stream].add_worker(first);
+        state.workers += 1;
+        drop(state);
+        let lane = self.clone();
+        tokio::task::spawn_local(async move {
+            while let Some(ready) = std::future::poll_fn(|context| lane.poll_ready(stream, worker, context)).await {
+                lane.perform(stream, worker, ready).await;
+            }
+            lane.state.borrow_mut().workers -= 1;
+            lane.nudge.notify_one();
+        });
+    }
+
+    /// One look at everything the dispatcher is responsible for.
+    fn turn(self: &Rc<Self>) -> Next {
+        let now = self.clock.now();
+        let mut state = self.state.borrow_mut();
+        state.look_after(now);
+        if state.ending {
+            return if state.workers == 0 { Next::End } else { Next::Wait(now.plus(TICK)) };
+        }
+        let mut room = DISPATCHED_A_TURN;
+        for stream in 0..state.streams.len() {
+            while let Some(assigned) = state.assign_due(stream, now) {
+                if let Assigned::NewWorker(ready) = assigned {
+                    drop(state);
+                    self.spawn_worker(stream, Some(ready));
+                    state = self.state.borrow_mut();
+                }
+                room -= 1;
+                if room == 0 {
+                    return Next::Again;
+                }
+            }
+        }
+        if state.is_over(now) {
+            state.end(now);
+            return Next::Again;
+        }
+        let next = state.next_moment(now);
+        if next > now.plus(ENCODING_MARGIN) && state.prepare_one() { Next::Again } else { Next::Wait(next) }
+    }
+
+    /// The next request of a worker, or `None` where it has nothing more to do.
+    fn poll_ready(&self, stream: usize, worker: usize, context: &Context<'_>) -> Poll<Option<Ready<T::Request>>> {
+        let now = self.clock.now();
+        let mut state = self.state.borrow_mut();
+        let state = &mut *state;
+        let own = &mut state.streams[stream];
+        if let Some(ready) = own.take_assigned(worker) {
+            return Poll::Ready(Some(ready));
+        }
+        if state.ending {
+            return Poll::Ready(None);
+        }
+        if own.is_closed() {
+            if now >= state.settings.phases.drain || state.stop.is_stopped() {
+                return Poll::Ready(None);
+            }
+            let sequence = own.next_closed();
+            return Poll::Ready(Some(Ready { sequence, intended: None, request: state.target.prepare(stream, sequence) }));
+        }
+        if own.is_starved() {
+            // Requests are due and wait for a worker: take the next one without a detour over the dispatcher.
+            let drain = state.settings.phases.drain;
+            if let Some(ready) = own.take_due(now, drain, |sequence| state.target.prepare(stream, sequence)) {
+                return Poll::Ready(Some(ready));
+            }
+            own.set_starved(false);
+            self.nudge.notify_one();
+        }
+        own.rest(worker, context);
+        Poll::Pending
+    }
+
+    /// Sends a request, waits for its end, and counts it.
+    async fn perform(&self, stream: usize, worker: usize, ready: Ready<T::Request>) {
+        let Ready { sequence, intended, request } = ready;
+        let (call, decision, sent) = {
+            let mut state = self.state.borrow_mut();
+            let state = &mut *state;
+            let decision = state.decider.decide(self.clock.now());
+            let context = context_header(state.settings.propagation, &decision);
+            let call = state.target.call(stream, worker, request, context);
+            let sent = self.clock.now();
+            state.streams[stream].begin(worker, sent);
+            (call, decision, sent)
+        };
+        let mut call = pin!(call);
+        let answer = std::future::poll_fn(|context| {
+            if let Some(outcome) = self.state.borrow_mut().streams[stream].poll_given_up(worker, context) {
+                return Poll::Ready(Err(outcome));
+            }
+            call.as_mut().poll(context).map(Ok)
+        })
+        .await;
+        let done = self.clock.now();
+        let intended = intended.unwrap_or(sent);
+        let mut state = self.state.borrow_mut();
+        let finished = Finished {
+            stream: stream as u16,
+            phase_measured: state.settings.phases.counts(intended),
+            sequence,
+            intended,
+            sent,
+            done,
+            outcome: Outcome::Ok,
+            decision,
+        };
+        state.finish(worker, finished, answer);
+    }
+}
+
+enum Assigned<R> {
+    ToIdle,
+    NewWorker(Ready<R>),
+}
+
+impl<T: Target> State<T> {
+    fn new(settings: LaneSettings, target: T, decider: Decider, spans: SpanLane, handover: Box<dyn Handover>, stop: Stop) -> Self {
+        let phases = settings.phases;
+        let warmup = phases.measure.since(phases.begin);
+        let duration = phases.drain.since(phases.measure);
+        let streams: Vec<_> = settings
+            .streams
+            .iter()
+            .map(|(load, seed)| StreamState::new(load.clone(), settings.part, phases.begin, warmup, duration, *seed))
+            .collect();
+        let interval = Box::new(Interval::empty(streams.len()));
+        Self {
+            settings,
+            target,
+            decider,
+            spans,
+            handover,
+            stop,
+            streams,
+            interval,
+            timer_error: Histogram::new(),
+            cpu: CpuOfPhase::default(),
+            workers: 0,
+            ending: false,
+            merged_intervals: 0,
+        }
+    }
+
+    /// Phases, stop, timeouts and hand-over.
+    fn look_after(&mut self, now: Moment) {
+        if self.stop.is_stopped() && now < self.settings.phases.drain {
+            self.settings.phases = self.settings.phases.stopped_at(now);
+        }
+        let phases = self.settings.phases;
+        if self.cpu.begin.is_none() && now >= phases.measure {
+            self.cpu.begin = Some((thread_cpu(), now));
+        }
+        if self.cpu.end.is_none() && now >= phases.drain {
+            self.cpu.end = Some((thread_cpu(), now));
+        }
+        for stream in &mut self.streams {
+            stream.time_out(now);
+        }
+        let second = now.since(phases.measure).0 / INTERVAL.0;
+        if second > self.interval.index {
+            if self.handover.exchange(&mut self.interval) {
+                self.interval.index = second;
+            } else {
+                self.merged_intervals += 1;
+            }
+        }
+    }
+
+    /// Gives the stream's next request to a worker where it is due and there is one.
+    fn assign_due(&mut self, stream: usize, now: Moment) -> Option<Assigned<T::Request>> {
+        let own = &mut self.streams[stream];
+        if own.is_closed() || own.is_starved() || !own.is_due(now, self.settings.phases.drain) {
+            return None;
+        }
+        if !own.has_room() {
+            own.set_starved(true);
+            return None;
+        }
+        let target = &mut self.target;
+        let ready = own.take_due(now, self.settings.phases.drain, |sequence| target.prepare(stream, sequence))?;
+        match own.assign_to_idle(ready) {
+            Ok(()) => Some(Assigned::ToIdle),
+            Err(ready) => Some(Assigned::NewWorker(ready)),
+        }
+    }
+
+    /// Encodes one request that will be due; `false` where enough are ready.
+    fn prepare_one(&mut self) -> bool {
+        let target = &mut self.target;
+        let mut prepared = false;
+        for (stream, own) in self.streams.iter_mut().enumerate() {
+            prepared |= own.prepare_one(|sequence| target.prepare(stream, sequence));
+        }
+        prepared
+    }
+
+    fn next_moment(&self, now: Moment) -> Moment {
+        let tick = self.streams.iter().map(StreamState::tick).fold(TICK, Nanos::min);
+        self.streams
+            .iter()
+            .filter_map(|stream| stream.next_due(self.settings.phases.drain))
+            .fold(now.plus(tick).min(self.settings.phases.end.max(now)), Moment::min)
+    }
+
+    /// Nothing is due and nothing on its way any more, or the drain has taken as long as it may.
+    fn is_over(&self, now: Moment) -> bool {
+        let phases = self.settings.phases;
+        now >= phases.end || (now >= phases.drain && self.streams.iter().all(|stream| stream.is_spent(phases.drain)))
+    }
+
+    /// Ends the run: gives up what is on its way, counts what was never sent.
+    fn end(&mut self, now: Moment) {
+        self.ending = true;
+        let phases = self.settings.phases;
+        for (stream, interval) in self.streams.iter_mut().zip(&mut self.interval.streams) {
+            stream.end(now, &phases, interval);
+        }
+    }
+
+    /// Judges, counts and traces a request that has ended.
+    fn finish(&mut self, worker: usize, mut finished: Finished, answer: Result<T::Answer, Outcome>) {
+        let stream = usize::from(finished.stream);
+        let mut reason = String::new();
+        match answer {
+            Ok(answer) => {
+                if let Err(failure) = self.target.judge(stream, worker, finished.sequence, finished.phase_measured, answer) {
+                    finished.outcome = failure.outcome;
+                    reason = failure.reason;
+                }
+            }
+            Err(given_up) => finished.outcome = given_up,
+        }
+        let phases = self.settings.phases;
+        self.streams[stream].finish(worker, &finished, &phases, &mut self.interval.streams[stream], || reason);
+        self.decider.ended(&finished.decision, finished.done);
+        if finished.decision.is_sampled() {
+            self.spans.end(finished);
+        }
+    }
+
+    fn into_report(self) -> LaneReport<T::Leftover> {
+        let (begin, end) = (self.cpu.begin.unwrap_or_default(), self.cpu.end.unwrap_or_default());
+        LaneReport {
+            streams: self.streams.into_iter().map(StreamState::into_record).collect(),
+            last: self.interval,
+            decisions: self.decider.counts(),
+            phases: self.settings.phases,
+            timer_error: self.timer_error,
+            cpu: Nanos(end.0.0.saturating_sub(begin.0.0)),
+            measured: end.1.since(begin.1),
+            merged_intervals: self.merged_intervals,
+            leftover: self.target.leave(),
+        }
+    }
+}
