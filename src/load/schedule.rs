@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_constant_rate_gives_exactly_its_integral_evenly_spaced() {
         let arrivals = whole(&open(Process::Constant, 333.0, &[(1_000.0, 1_000.0, 10)]), 2, 1);
-        let (warmup, measured): (Vec<_>, Vec<_>) = arrivals.iter().partition(|arrival| arrival.due < Nanos::from_secs(2));
+        let (warmup, measured): (Vec<Arrival>, Vec<Arrival>) = arrivals.iter().partition(|arrival| arrival.due < Nanos::from_secs(2));
         assert_eq!(warmup.len(), 666);
         assert_eq!(measured.len(), 10_000);
         for (index, arrival) in measured.iter().enumerate() {
