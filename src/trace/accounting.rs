@@ -11,6 +11,8 @@ pub struct Accounting {
     pub dropped: u64,
     /// Spans that were sent without success, or not before the limit at the end.
     pub failed: u64,
+    /// Of the dropped ones, those whose request the [`SampledSink`] has not seen either, because the lane's ring was full.
+    pub unseen: u64,
 }
 
 impl Accounting {
@@ -25,4 +27,7 @@ impl Accounting {
 pub trait SampledSink: Send {
     /// One sampled request has ended.
     fn sampled(&mut self, finished: &super::Finished);
+
+    /// No more will come. Called once, on the same thread.
+    fn close(&mut self) {}
 }

@@ -6,13 +6,11 @@
 
 use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
-use rand::rngs::Xoshiro256PlusPlus;
-use rand::{Rng, SeedableRng};
 
 use crate::clock::Moment;
 use crate::units::Fraction;
 
-use super::Propagation;
+use super::{Ids, Propagation};
 
 /// Why a request is sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -101,7 +99,7 @@ pub struct Decider {
     fraction: f64,
     /// Whether unsampled requests need an id too: the ratio sampler reads it, and so does a header on every request.
     ids: bool,
-    random: Xoshiro256PlusPlus,
+    random: Ids,
     counts: Decisions,
 }
 
@@ -122,7 +120,7 @@ impl Decider {
             sampler: Sampler::TraceIdRatioBased(fraction.get()),
             fraction: fraction.get(),
             ids: fraction > Fraction::ZERO || propagation == Propagation::TraceparentAlways,
-            random: rand::make_rng(),
+            random: Ids::new(),
             counts: Decisions::default(),
         }
     }
@@ -130,7 +128,7 @@ impl Decider {
     /// A decider whose ids follow from a seed: for tests, where what is sampled must be the same each time.
     #[must_use]
     pub fn seeded(fraction: Fraction, seed: u64) -> Self {
-        Self { random: Xoshiro256PlusPlus::seed_from_u64(seed), ..Self::new(fraction) }
+        Self { random: Ids::seeded(seed), ..Self::new(fraction) }
     }
 
     /// Decides about the next request of the lane, which is about to be sent.
@@ -142,10 +140,10 @@ impl Decider {
         if !self.ids {
             return Decision { number, ..Decision::UNSAMPLED };
         }
-        let trace_id = self.trace_id();
+        let trace_id = self.random.trace_id();
         let sampled = self.ratio_takes(trace_id).then_some(Why::Ratio);
         self.counts.sampled_ratio += u64::from(sampled.is_some());
-        Decision { trace_id, span_id: self.span_id(), sampled, inclusion_probability: self.fraction, number }
+        Decision { trace_id, span_id: self.random.span_id(), sampled, inclusion_probability: self.fraction, number }
     }
 
     /// A decision for a request that is to be traced whatever the fraction.
@@ -153,7 +151,13 @@ impl Decider {
         let number = self.counts.decided;
         self.counts.decided += 1;
         self.counts.sampled_forced += 1;
-        Decision { trace_id: self.trace_id(), span_id: self.span_id(), sampled: Some(Why::Forced), inclusion_probability: 1.0, number }
+        Decision {
+            trace_id: self.random.trace_id(),
+            span_id: self.random.span_id(),
+            sampled: Some(Why::Forced),
+            inclusion_probability: 1.0,
+            number,
+        }
     }
 
     /// Tells that the request of this decision has ended, whether well or not, sampled or not.
@@ -171,24 +175,5 @@ impl Decider {
     fn ratio_takes(&self, trace_id: TraceId) -> bool {
         let result = self.sampler.should_sample(None, trace_id, "", &SpanKind::Client, &[], &[]);
         result.decision == SamplingDecision::RecordAndSample
-    }
-
-    /// Sixteen random bytes, never all zero (that would be no id): the chance of a second draw is 2^-128.
-    fn trace_id(&mut self) -> TraceId {
-        loop {
-            let id = u128::from(self.random.next_u64()) << 64 | u128::from(self.random.next_u64());
-            if id != 0 {
-                return TraceId::from_bytes(id.to_be_bytes());
-            }
-        }
-    }
-
-    fn span_id(&mut self) -> SpanId {
-        loop {
-            let id = self.random.next_u64();
-            if id != 0 {
-                return SpanId::from_bytes(id.to_be_bytes());
-            }
-        }
     }
 }

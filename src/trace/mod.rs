@@ -9,15 +9,29 @@
 
 mod accounting;
 mod decision;
+mod destination;
+mod error;
+mod export;
+mod ids;
 mod lane;
 mod propagation;
+mod pump;
 mod request;
+mod sender;
 mod settings;
+mod span;
 
 pub use accounting::{Accounting, SampledSink};
 pub use decision::{Decider, Decision, Decisions, Why};
+pub use destination::{
+    DEFAULT_BATCH, DEFAULT_DELAY, DEFAULT_QUEUE, DEFAULT_SERVICE_NAME, DEFAULT_TIMEOUT, Destination, Environment, process_environment,
+};
+pub use error::TraceError;
+pub use export::{DEFAULT_FINISH_LIMIT, DEFAULT_RING, ExportSettings, Exporter};
+pub use ids::Ids;
 pub use lane::SpanLane;
 pub use opentelemetry::trace::{SpanId, TraceId};
 pub use propagation::{ContextHeader, ParentContext, Propagation, context_header, parse_traceparent};
 pub use request::{Finished, Outcome, StreamIdentity};
 pub use settings::{Endpoint, Settings};
+pub use span::RunIdentity;

@@ -1,0 +1,163 @@
+//! Where spans go and at what pace: the scenario's keys, OpenTelemetry's environment variables, and defaults, in that order.
+//!
+//! Environment variables are read through a lookup function, so that tests need not change the process's own.
+
+use std::collections::BTreeMap;
+
+use crate::units::Nanos;
+
+use super::{Endpoint, Settings, TraceError};
+
+/// Looks an environment variable up. [`process_environment`] is the real one.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The process's environment. An empty variable counts as unset, as OpenTelemetry's specification wants it.
+pub fn process_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// Under which service the client's spans stand where neither scenario nor environment says.
+pub const DEFAULT_SERVICE_NAME: &str = "tailtrace";
+/// Spans in one export. More would make longer bursts on a machine whose cores are all taken.
+pub const DEFAULT_BATCH: usize = 512;
+/// Spans that wait for export at most; beyond, they are dropped and counted. About 4 MB.
+pub const DEFAULT_QUEUE: usize = 32_768;
+/// How long a span waits for others to fill the batch.
+pub const DEFAULT_DELAY: Nanos = Nanos::from_millis(200);
+/// How long one export may take, retries included; then its spans have failed.
+pub const DEFAULT_TIMEOUT: Nanos = Nanos::from_secs(10);
+
+/// Where spans go, under which name, and at what pace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// URL of the OTLP/gRPC endpoint.
+    pub endpoint: String,
+    /// `service.name` of the spans.
+    pub service_name: String,
+    /// Further attributes of the resource.
+    pub resource: BTreeMap<String, String>,
+    /// Metadata of every export, such as an API key. Never shown.
+    pub headers: BTreeMap<String, String>,
+    /// Whether exports are compressed with gzip.
+    pub gzip: bool,
+    /// PEM file of the authority that signed the endpoint's certificate; `None` for the system's.
+    pub certificate: Option<String>,
+    /// How long one export may take, retries included.
+    pub timeout: Nanos,
+    /// Spans in one export at most.
+    pub batch: usize,
+    /// Spans that wait for export at most.
+    pub queue: usize,
+    /// How long a span waits for others to fill the batch.
+    pub delay: Nanos,
+}
+
+impl Endpoint {
+    /// Where spans go: what the scenario says, else what the environment says, else the built-in collector.
+    pub fn resolve(settings: &Settings, environment: Environment<'_>) -> Result<Self, TraceError> {
+        if let Some(endpoint) = &settings.endpoint {
+            return Ok(endpoint.clone());
+        }
+        for variable in ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+            let Some(value) = environment(variable) else { continue };
+            for protocol in ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"] {
+                match environment(protocol).as_deref() {
+                    Some("grpc") | None => {}
+                    Some(other) => {
+                        let cause = "spans are sent by grpc only; set it to grpc and the endpoint to the gRPC port (4317 by default)";
+                        return Err(TraceError::Environment { variable: protocol, value: other.to_owned(), cause });
+                    }
+                }
+            }
+            let url = if value.contains("://") {
+                value.clone()
+            } else {
+                // The specification's rule for gRPC endpoints without a scheme.
+                let insecure = environment("OTEL_EXPORTER_OTLP_TRACES_INSECURE").or_else(|| environment("OTEL_EXPORTER_OTLP_INSECURE"));
+                let scheme = if insecure.is_some_and(|text| text.eq_ignore_ascii_case("true")) { "http" } else { "https" };
+                format!("{scheme}://{value}")
+            };
+            let cause = "not an OTLP/gRPC endpoint; a right one is http://localhost:4317";
+            return url.parse().map_err(|_| TraceError::Environment { variable, value, cause });
+        }
+        Ok(Self::BuiltIn)
+    }
+}
+
+impl Destination {
+    /// A destination with this URL and name, and defaults for all else.
+    #[must_use]
+    pub fn new(endpoint: impl Into<String>, service_name: impl Into<String>) -> Self {
+        Self {
+            endpoint: endpoint.into(),
+            service_name: service_name.into(),
+            resource: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            gzip: false,
+            certificate: None,
+            timeout: DEFAULT_TIMEOUT,
+            batch: DEFAULT_BATCH,
+            queue: DEFAULT_QUEUE,
+            delay: DEFAULT_DELAY,
+        }
+    }
+
+    /// The destination of the client's spans: `url` is that of [`Endpoint::resolve`], or of the built-in collector.
+    #[must_use]
+    pub fn of_client(url: impl Into<String>, settings: &Settings, environment: Environment<'_>) -> Self {
+        let mut resource = environment("OTEL_RESOURCE_ATTRIBUTES").map(|text| pairs(&text)).unwrap_or_default();
+        let in_resource = resource.remove("service.name");
+        let name = settings.service_name.clone().or_else(|| environment("OTEL_SERVICE_NAME")).or(in_resource);
+        let either = |traces: &str, all: &str| environment(traces).or_else(|| environment(all));
+        let number = |name: &str| environment(name).and_then(|text| text.trim().parse::<u64>().ok()).filter(|number| *number > 0);
+        let millis = |value: Option<u64>, default| value.map_or(default, |millis| Nanos(millis.saturating_mul(1_000_000)));
+        let count = |value: Option<u64>, default, most| value.map_or(default, |n| n as usize).clamp(1, most);
+        let queue = count(number("OTEL_BSP_MAX_QUEUE_SIZE"), DEFAULT_QUEUE, MOST_QUEUED);
+        Self {
+            resource,
+            headers: either("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS").map(|text| pairs(&text)).unwrap_or_default(),
+            gzip: either("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION").as_deref() == Some("gzip"),
+            certificate: either("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"),
+            timeout: millis(
+                number("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+                    .or_else(|| number("OTEL_EXPORTER_OTLP_TIMEOUT"))
+                    .or_else(|| number("OTEL_BSP_EXPORT_TIMEOUT")),
+                DEFAULT_TIMEOUT,
+            ),
+            batch: count(number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE"), DEFAULT_BATCH, queue),
+            queue,
+            delay: millis(number("OTEL_BSP_SCHEDULE_DELAY"), DEFAULT_DELAY),
+            ..Self::new(url, name.unwrap_or_else(|| DEFAULT_SERVICE_NAME.to_owned()))
+        }
+    }
+}
+
+/// However large a queue is asked for, it holds no more: about 128 MB.
+const MOST_QUEUED: usize = 1 << 20;
+
+/// Reads `key=value,key=value` with percent-encoded values, as W3C Baggage writes them; what is no pair is left out, as the
+/// specification allows.
+fn pairs(text: &str) -> BTreeMap<String, String> {
+    text.split(',')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(key, value)| (decoded(key.trim()), decoded(value.trim())))
+        .filter(|(key, _)| !key.is_empty())
+        .collect()
+}
+
+/// Undoes percent-encoding; a `%` that begins none stands for itself.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let encoded = (*first == b'%').then(|| after.get(..2)).flatten().and_then(|digits| std::str::from_utf8(digits).ok());
+        if let Some(byte) = encoded.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            bytes.push(byte);
+            rest = &after[2..];
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
