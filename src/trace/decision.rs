@@ -8,9 +8,10 @@ use opentelemetry::trace::{SpanId, SpanKind, TraceId};
 use opentelemetry_sdk::trace::{Sampler, SamplingDecision, ShouldSample};
 
 use crate::clock::Moment;
-use crate::units::Fraction;
+use crate::units::{Fraction, Nanos};
 
-use super::{Ids, Propagation};
+use super::overdue::Overdue;
+use super::{Ids, Propagation, Settings};
 
 /// Why a request is sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -47,14 +48,14 @@ pub struct Decision {
     pub sampled: Option<Why>,
     /// The chance it had of being sampled, 0 to 1, known here and not after the fact; estimates weigh by its inverse.
     pub inclusion_probability: f64,
-    /// Which decision of its lane this is, from 0.
-    pub number: u64,
+    /// When it was decided.
+    pub at: Moment,
 }
 
 impl Decision {
     /// Not sampled, by a sampler that never samples.
     pub const UNSAMPLED: Self =
-        Self { trace_id: TraceId::INVALID, span_id: SpanId::INVALID, sampled: None, inclusion_probability: 0.0, number: 0 };
+        Self { trace_id: TraceId::INVALID, span_id: SpanId::INVALID, sampled: None, inclusion_probability: 0.0, at: Moment::from_ns(0) };
 
     /// Whether it is sampled at all.
     #[must_use]
@@ -92,78 +93,126 @@ impl Decisions {
     }
 }
 
+/// `trace.burst`: slow requests come in clumps, and what is sent while one is overdue is likely to be slow as well.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Burst {
+    /// A lane's burst begins when its oldest unanswered request is older than this.
+    pub above: Nanos,
+    /// It ends so long after that request was answered.
+    #[serde(rename = "for")]
+    pub lasting: Nanos,
+    /// The fraction of the requests sent meanwhile that is sampled, beside those that `sample_fraction` takes anyway.
+    pub fraction: Fraction,
+}
+
+/// A burst's state in one lane.
+#[derive(Debug)]
+struct Bursts {
+    settings: Burst,
+    overdue: Overdue,
+    /// The last burst goes on to here, unless something is overdue still.
+    until: Moment,
+}
+
 /// Decides for one lane. Takes no lock, allocates nothing, and draws no random number that nothing needs.
+///
+/// ```
+/// use tailtrace::clock::Moment;
+/// use tailtrace::trace::{Decider, Propagation, context_header};
+/// use tailtrace::units::Fraction;
+/// let mut decider = Decider::new(Fraction::ONE);
+/// let decision = decider.decide(Moment::from_ns(1));
+/// assert!(context_header(Propagation::Traceparent, &decision).is_some());
+/// decider.ended(&decision, Moment::from_ns(2));
+/// assert_eq!(decider.counts().sampled(), 1);
+/// ```
 #[derive(Debug)]
 pub struct Decider {
     sampler: Sampler,
     fraction: f64,
     /// Whether unsampled requests need an id too: the ratio sampler reads it, and so does a header on every request.
-    ids: bool,
-    random: Ids,
+    always_ids: bool,
+    bursts: Option<Box<Bursts>>,
+    ids: Ids,
     counts: Decisions,
 }
 
 impl Decider {
-    /// A decider that samples this fraction, for headers on sampled requests only.
+    /// A decider that samples this fraction and has headers on sampled requests only.
     #[must_use]
     pub fn new(fraction: Fraction) -> Self {
-        Self::with_propagation(fraction, Propagation::Traceparent)
-    }
-
-    /// A decider that samples this fraction and gives unsampled requests ids where the propagation needs them.
-    ///
-    /// # Panics
-    /// Where the operating system has no entropy to give.
-    #[must_use]
-    pub fn with_propagation(fraction: Fraction, propagation: Propagation) -> Self {
         Self {
             sampler: Sampler::TraceIdRatioBased(fraction.get()),
             fraction: fraction.get(),
-            ids: fraction > Fraction::ZERO || propagation == Propagation::TraceparentAlways,
-            random: Ids::new(),
+            always_ids: fraction > Fraction::ZERO,
+            bursts: None,
+            ids: Ids::new(),
             counts: Decisions::default(),
         }
     }
 
-    /// A decider whose ids follow from a seed: for tests, where what is sampled must be the same each time.
+    /// A decider as the scenario wants it.
     #[must_use]
-    pub fn seeded(fraction: Fraction, seed: u64) -> Self {
-        Self { random: Ids::seeded(seed), ..Self::new(fraction) }
+    pub fn of(settings: &Settings) -> Self {
+        let mut decider = Self::new(settings.sample_fraction);
+        decider.always_ids |= settings.propagation == Propagation::TraceparentAlways;
+        decider.bursts = settings.burst.map(|settings| {
+            let overdue = Overdue::new(settings.above);
+            Box::new(Bursts { settings, overdue, until: Moment::from_ns(0) })
+        });
+        decider
     }
 
-    /// Decides about the next request of the lane, which is about to be sent.
+    /// The same with ids that follow from a seed: for tests, where what is sampled must be the same each time.
+    #[must_use]
+    pub fn with_ids(self, ids: Ids) -> Self {
+        Self { ids, ..self }
+    }
+
+    /// Decides about the next request of the lane, which is sent `now`.
     #[inline]
     pub fn decide(&mut self, now: Moment) -> Decision {
-        let _ = now;
-        let number = self.counts.decided;
         self.counts.decided += 1;
-        if !self.ids {
-            return Decision { number, ..Decision::UNSAMPLED };
+        let burst = self.bursts.as_mut().map_or(0.0, |bursts| bursts.fraction(now));
+        if !self.always_ids && burst == 0.0 {
+            return Decision { at: now, ..Decision::UNSAMPLED };
         }
-        let trace_id = self.random.trace_id();
-        let sampled = self.ratio_takes(trace_id).then_some(Why::Ratio);
-        self.counts.sampled_ratio += u64::from(sampled.is_some());
-        Decision { trace_id, span_id: self.random.span_id(), sampled, inclusion_probability: self.fraction, number }
+        let trace_id = self.ids.trace_id();
+        // The ratio sampler decides as if there were no bursts, so statistics over what it took stay what they were.
+        let sampled = if self.ratio_takes(trace_id) {
+            self.counts.sampled_ratio += 1;
+            Some(Why::Ratio)
+        } else if burst > 0.0 && self.ids.unit() < burst {
+            self.counts.sampled_burst += 1;
+            Some(Why::Burst)
+        } else {
+            None
+        };
+        // Two independent chances.
+        let inclusion_probability = self.fraction + burst * (1.0 - self.fraction);
+        Decision { trace_id, span_id: self.ids.span_id(), sampled, inclusion_probability, at: now }
     }
 
     /// A decision for a request that is to be traced whatever the fraction.
-    pub fn force(&mut self) -> Decision {
-        let number = self.counts.decided;
+    pub fn force(&mut self, now: Moment) -> Decision {
         self.counts.decided += 1;
         self.counts.sampled_forced += 1;
-        Decision {
-            trace_id: self.random.trace_id(),
-            span_id: self.random.span_id(),
-            sampled: Some(Why::Forced),
-            inclusion_probability: 1.0,
-            number,
+        if let Some(bursts) = &mut self.bursts {
+            bursts.overdue.sent(now);
         }
+        let (trace_id, span_id) = (self.ids.trace_id(), self.ids.span_id());
+        Decision { trace_id, span_id, sampled: Some(Why::Forced), inclusion_probability: 1.0, at: now }
     }
 
-    /// Tells that the request of this decision has ended, whether well or not, sampled or not.
+    /// Tells that the request of this decision has ended, whether well or not, sampled or not. Once a decision.
     #[inline]
     pub fn ended(&mut self, decision: &Decision, now: Moment) {
-        let _ = (decision, now, &self.sampler);
+        if let Some(bursts) = &mut self.bursts
+            && bursts.overdue.ended(decision.at, now)
+        {
+            bursts.until = now.plus(bursts.settings.lasting);
+        }
     }
 
     /// What was decided so far.
@@ -177,3 +226,16 @@ impl Decider {
         result.decision == SamplingDecision::RecordAndSample
     }
 }
+
+impl Bursts {
+    /// The fraction at which a request sent now is sampled for the burst's sake; 0 outside of one.
+    fn fraction(&mut self, now: Moment) -> f64 {
+        let burst = self.overdue.any(now) || now < self.until;
+        self.overdue.sent(now);
+        if burst { self.settings.fraction.get() } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+#[path = "decision_tests.rs"]
+mod tests;

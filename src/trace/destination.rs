@@ -161,3 +161,93 @@ fn decoded(text: &str) -> String {
     }
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    fn resolved(scenario: Option<&str>, variables: &'static [(&'static str, &'static str)]) -> Result<String, String> {
+        let settings = Settings { endpoint: scenario.map(|text| text.parse().unwrap()), ..Settings::default() };
+        Endpoint::resolve(&settings, &environment(variables)).map(|endpoint| endpoint.to_string()).map_err(|error| error.to_string())
+    }
+
+    const ALL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+    const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+
+    #[test]
+    fn scenario_then_environment_then_built_in() {
+        assert_eq!(resolved(None, &[]).unwrap(), "built-in");
+        assert_eq!(resolved(None, &[(ALL, "http://all:4317")]).unwrap(), "http://all:4317");
+        assert_eq!(resolved(None, &[(ALL, "http://all:4317"), (TRACES, "http://traces:4317")]).unwrap(), "http://traces:4317");
+        assert_eq!(resolved(Some("http://mine:4317"), &[(ALL, "http://all:4317")]).unwrap(), "http://mine:4317");
+        assert_eq!(resolved(Some("built-in"), &[(TRACES, "http://traces:4317")]).unwrap(), "built-in");
+    }
+
+    #[test]
+    fn an_endpoint_without_a_scheme_is_secure_unless_said_otherwise() {
+        assert_eq!(resolved(None, &[(ALL, "otel:4317")]).unwrap(), "https://otel:4317");
+        assert_eq!(resolved(None, &[(ALL, "otel:4317"), ("OTEL_EXPORTER_OTLP_INSECURE", "true")]).unwrap(), "http://otel:4317");
+    }
+
+    #[test]
+    fn what_cannot_work_names_the_variable_and_what_would() {
+        let error = resolved(None, &[(ALL, "http://otel:4318"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]).unwrap_err();
+        assert!(error.contains("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf") && error.contains("4317"), "{error}");
+        let error = resolved(None, &[(ALL, "http://")]).unwrap_err();
+        assert!(error.contains("OTEL_EXPORTER_OTLP_ENDPOINT=http://") && error.contains("http://localhost:4317"), "{error}");
+    }
+
+    #[test]
+    fn the_name_comes_from_scenario_environment_or_resource() {
+        let named = |name: Option<&str>, variables| {
+            let settings = Settings { service_name: name.map(str::to_owned), ..Settings::default() };
+            Destination::of_client("http://x", &settings, &environment(variables)).service_name
+        };
+        assert_eq!(named(None, &[]), "tailtrace");
+        assert_eq!(named(None, &[("OTEL_RESOURCE_ATTRIBUTES", "service.name=res,a=b")]), "res");
+        assert_eq!(named(None, &[("OTEL_RESOURCE_ATTRIBUTES", "service.name=res"), ("OTEL_SERVICE_NAME", "env")]), "env");
+        assert_eq!(named(Some("mine"), &[("OTEL_SERVICE_NAME", "env")]), "mine");
+    }
+
+    #[test]
+    fn every_other_variable_is_honoured() {
+        let variables = &[
+            ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=ci, team = a%20b%2Cc ,nonsense,=x,rate=5%"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-all=1"),
+            ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "authorization=Bearer%20t0p,x-tenant=7"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "2500"),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/etc/ca.pem"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "1000"),
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "4096"),
+            ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100"),
+        ];
+        let map = |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let expected = Destination {
+            endpoint: "http://x".into(),
+            service_name: "tailtrace".into(),
+            resource: map(&[("deployment.environment", "ci"), ("rate", "5%"), ("team", "a b,c")]),
+            headers: map(&[("authorization", "Bearer t0p"), ("x-tenant", "7")]),
+            gzip: true,
+            certificate: Some("/etc/ca.pem".into()),
+            timeout: Nanos::from_millis(2_500),
+            batch: 100,
+            queue: 4_096,
+            delay: Nanos::from_secs(1),
+        };
+        assert_eq!(Destination::of_client("http://x", &Settings::default(), &environment(variables)), expected);
+    }
+
+    #[test]
+    fn a_number_that_is_none_or_zero_or_too_large_changes_nothing_or_is_capped() {
+        let of = |variables| Destination::of_client("http://x", &Settings::default(), &environment(variables));
+        let odd = &[("OTEL_BSP_MAX_QUEUE_SIZE", "many"), ("OTEL_BSP_SCHEDULE_DELAY", "-1"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "0")];
+        assert_eq!(of(odd), Destination::new("http://x", "tailtrace"));
+        let large = of(&[("OTEL_BSP_MAX_QUEUE_SIZE", "18446744073709551615"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "99999999999")]);
+        assert_eq!((large.queue, large.batch), (MOST_QUEUED, MOST_QUEUED));
+    }
+}

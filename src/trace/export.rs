@@ -147,3 +147,7 @@ impl Source for Lanes {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "export_tests.rs"]
+mod tests;

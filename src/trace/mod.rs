@@ -8,21 +8,24 @@
 //! ended = exported + dropped + failed.
 
 mod accounting;
+pub mod collector;
 mod decision;
 mod destination;
 mod error;
 mod export;
 mod ids;
 mod lane;
+mod overdue;
 mod propagation;
 mod pump;
 mod request;
 mod sender;
+mod server_span;
 mod settings;
 mod span;
 
 pub use accounting::{Accounting, SampledSink};
-pub use decision::{Decider, Decision, Decisions, Why};
+pub use decision::{Burst, Decider, Decision, Decisions, Why};
 pub use destination::{
     DEFAULT_BATCH, DEFAULT_DELAY, DEFAULT_QUEUE, DEFAULT_SERVICE_NAME, DEFAULT_TIMEOUT, Destination, Environment, process_environment,
 };
@@ -33,5 +36,6 @@ pub use lane::SpanLane;
 pub use opentelemetry::trace::{SpanId, TraceId};
 pub use propagation::{ContextHeader, ParentContext, Propagation, context_header, parse_traceparent};
 pub use request::{Finished, Outcome, StreamIdentity};
+pub use server_span::{STANDALONE, ServerSpan, ServerSpanExporter, ServerSpans};
 pub use settings::{Endpoint, Settings};
 pub use span::RunIdentity;

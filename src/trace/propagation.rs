@@ -124,3 +124,99 @@ fn bytes<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Moment;
+    use crate::trace::Why;
+    use proptest::prelude::*;
+
+    fn decision(sampled: Option<Why>) -> Decision {
+        Decision {
+            trace_id: TraceId::from_bytes(0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes()),
+            span_id: SpanId::from_bytes(0x00f0_67aa_0ba9_02b7_u64.to_be_bytes()),
+            sampled,
+            inclusion_probability: 0.5,
+            at: Moment::from_ns(0),
+        }
+    }
+
+    fn sent(propagation: Propagation, decision: &Decision) -> Option<(String, String)> {
+        context_header(propagation, decision).map(|header| (header.name.to_string(), header.value.to_str().unwrap().to_owned()))
+    }
+
+    #[test]
+    fn each_mode_sends_exactly_its_header() {
+        let (sampled, unsampled) = (decision(Some(Why::Ratio)), decision(None));
+        let header = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
+        let flag_1 = header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01");
+        let flag_0 = header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-00");
+        let request_id = header("client_request_id", "0af7651916cd43dd8448eb211c80319c");
+        for (mode, on_sampled, on_unsampled) in [
+            (Propagation::Traceparent, flag_1.clone(), None),
+            (Propagation::TraceparentAlways, flag_1, flag_0),
+            (Propagation::ClientRequestId, request_id, None),
+            (Propagation::None, None, None),
+        ] {
+            assert_eq!(sent(mode, &sampled), on_sampled, "{mode:?}");
+            assert_eq!(sent(mode, &unsampled), on_unsampled, "{mode:?}");
+            assert_eq!(sent(mode, &Decision::UNSAMPLED), None, "{mode:?}: an invalid id must never be sent");
+        }
+    }
+
+    #[test]
+    fn the_modes_have_the_names_of_the_scenario() {
+        for (mode, name) in [
+            (Propagation::Traceparent, "traceparent"),
+            (Propagation::TraceparentAlways, "traceparent-always"),
+            (Propagation::ClientRequestId, "client-request-id"),
+            (Propagation::None, "none"),
+        ] {
+            assert_eq!(serde_json::to_value(mode).unwrap(), name);
+        }
+    }
+
+    /// The examples and the rules of the specification's section on traceparent.
+    #[test]
+    fn what_the_specification_forbids_is_no_parent() {
+        for text in [
+            "",
+            "00",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x",
+            "00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.more",
+        ] {
+            assert_eq!(parse_traceparent(text.as_bytes()), None, "{text}");
+        }
+        for text in [
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03",
+            "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-the-future-will-be-like",
+        ] {
+            assert!(parse_traceparent(text.as_bytes()).is_some_and(|parent| parent.sampled), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_sent_is_read_back(trace in 1_u128.., span in 1_u64.., sampled: bool) {
+            let (trace_id, span_id) = (TraceId::from_bytes(trace.to_be_bytes()), SpanId::from_bytes(span.to_be_bytes()));
+            let decision = Decision { trace_id, span_id, sampled: sampled.then_some(Why::Ratio), ..Decision::UNSAMPLED };
+            let header = context_header(Propagation::TraceparentAlways, &decision).unwrap();
+            prop_assert_eq!(parse_traceparent(header.value.as_bytes()), Some(ParentContext { trace_id, span_id, sampled }));
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = parse_traceparent(&bytes);
+        }
+    }
+}

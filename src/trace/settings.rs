@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::units::Fraction;
 
-use super::Propagation;
+use super::{Burst, Propagation};
 
 /// `[trace]`: which requests are traced, and where their spans go. Left out, nothing is sampled and nothing exported.
 #[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -26,6 +26,9 @@ pub struct Settings {
     pub jaeger: Option<String>,
     /// What travels with a request, so that Milvus joins its trace. Left out: "traceparent".
     pub propagation: Propagation,
+    /// Samples more of the requests that are sent while an older one is overdue. Left out: no more than the fraction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub burst: Option<Burst>,
     /// The service under which the client's spans stand. Left out: `OTEL_SERVICE_NAME`, and without it "tailtrace".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_name: Option<String>,

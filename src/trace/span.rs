@@ -129,3 +129,108 @@ pub(super) fn local_context(trace_id: TraceId, span_id: SpanId) -> SpanContext {
 pub(super) fn wall_time(anchor: &Anchor, moment: Moment) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_nanos(anchor.unix_ns(moment))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trace::{Decision, Outcome};
+
+    fn identity() -> RunIdentity {
+        let stream = |name: &str, operation: &str, db: &str| StreamIdentity {
+            name: name.into(),
+            operation: operation.into(),
+            db_operation: db.into(),
+            collection: "tailtrace".into(),
+        };
+        RunIdentity {
+            run_id: "run-1".into(),
+            server_address: "milvus.example".into(),
+            server_port: 19530,
+            streams: vec![stream("readers", "Search", "search"), stream("writers", "Insert", "insert")],
+        }
+    }
+
+    fn finished(stream: u16, outcome: Outcome) -> Finished {
+        let decision = Decision {
+            trace_id: TraceId::from_bytes([7; 16]),
+            span_id: SpanId::from_bytes([9; 8]),
+            sampled: Some(Why::Ratio),
+            inclusion_probability: 0.25,
+            at: Moment::from_ns(10_000),
+        };
+        let [intended, sent, done] = [9_000, 10_001, 1_010_008].map(Moment::from_ns);
+        Finished { stream, phase_measured: true, sequence: 42, intended, sent, done, outcome, decision }
+    }
+
+    fn build(finished: &Finished) -> SpanData {
+        SpanBuilder::new(&identity(), Anchor::at(Moment::from_ns(10_000), 1_700_000_000_000_000_001)).build(finished)
+    }
+
+    fn attribute(span: &SpanData, key: &str) -> Option<String> {
+        let found: Vec<_> = span.attributes.iter().filter(|attribute| attribute.key.as_str() == key).collect();
+        assert!(found.len() <= 1, "{key} stands there {} times", found.len());
+        found.first().map(|attribute| attribute.value.to_string())
+    }
+
+    #[test]
+    fn the_span_is_exactly_as_long_as_the_service_time() {
+        let finished = finished(0, Outcome::Ok);
+        let span = build(&finished);
+        assert_eq!(span.end_time.duration_since(span.start_time).unwrap(), finished.service().as_duration());
+        assert_eq!(span.start_time, SystemTime::UNIX_EPOCH + Duration::from_nanos(1_700_000_000_000_000_002));
+    }
+
+    #[test]
+    fn a_search_carries_the_conventions_and_what_only_the_run_knows() {
+        let span = build(&finished(0, Outcome::Ok));
+        assert_eq!(span.name, "milvus.proto.milvus.MilvusService/Search");
+        assert_eq!((span.span_kind.clone(), span.status.clone()), (SpanKind::Client, Status::Unset));
+        assert_eq!((span.parent_span_id, span.span_context.is_sampled()), (SpanId::INVALID, true));
+        assert_eq!(span.span_context.trace_id(), TraceId::from_bytes([7; 16]));
+        assert_eq!(span.span_context.span_id(), SpanId::from_bytes([9; 8]));
+        for (key, value) in [
+            ("rpc.system", "grpc"),
+            ("rpc.service", "milvus.proto.milvus.MilvusService"),
+            ("rpc.method", "Search"),
+            ("rpc.grpc.status_code", "0"),
+            ("server.address", "milvus.example"),
+            ("server.port", "19530"),
+            ("db.system.name", "milvus"),
+            ("db.collection.name", "tailtrace"),
+            ("db.operation.name", "search"),
+            ("tailtrace.run_id", "run-1"),
+            ("tailtrace.stream", "readers"),
+            ("tailtrace.sequence", "42"),
+            ("tailtrace.response_ns", "1001008"),
+            ("tailtrace.lateness_ns", "1001"),
+            ("tailtrace.measured", "true"),
+            ("tailtrace.inclusion_probability", "0.25"),
+            ("tailtrace.sampled_by", "ratio"),
+        ] {
+            assert_eq!(attribute(&span, key).as_deref(), Some(value), "{key}");
+        }
+        assert_eq!(span.attributes.len(), 17, "every attribute is in the list above");
+    }
+
+    #[test]
+    fn each_stream_has_its_own_method() {
+        let span = build(&finished(1, Outcome::Ok));
+        assert_eq!(span.name, "milvus.proto.milvus.MilvusService/Insert");
+        assert_eq!(attribute(&span, "tailtrace.stream").as_deref(), Some("writers"));
+    }
+
+    #[test]
+    fn what_failed_is_an_error_under_its_key() {
+        for (outcome, code, key) in [
+            (Outcome::Grpc(14), "14", "UNAVAILABLE"),
+            (Outcome::Milvus(100), "0", "milvus:100"),
+            (Outcome::TimedOut, "4", "timed_out"),
+            (Outcome::Unfinished, "1", "unfinished"),
+        ] {
+            let span = build(&finished(0, outcome));
+            assert_eq!(span.status, Status::error(key));
+            assert_eq!(attribute(&span, "rpc.grpc.status_code").as_deref(), Some(code));
+            assert_eq!(attribute(&span, "error.type").as_deref(), Some(key));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The built-in OTLP/gRPC collector: takes spans from tailtrace itself and from any Milvus that is pointed at it, and hands
+//! them to a sink. On a thread of its own, bounded in message size, connections' requests and time to stop.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+pub use opentelemetry_proto::tonic::trace::v1::TracesData;
+use tokio::sync::oneshot;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+use super::TraceError;
+
+/// Where spans usually go: OTLP's own gRPC port, on this machine only.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4317);
+/// The largest export that is taken; a larger one is refused with a status that says so.
+const LARGEST_EXPORT: usize = 64 << 20;
+/// Exports of one connection handled at once; more wait in the connection's window.
+const AT_ONCE: usize = 16;
+/// How long a client may keep its connection open after the stop.
+const LINGER: Duration = Duration::from_secs(1);
+
+const THREAD: &str = "tailtrace-collector";
+
+/// Takes what the collector receives, on the collector's thread. Where it fails, the client is told that its spans were not
+/// taken.
+pub trait SpanSink: Send {
+    /// One export, as it came.
+    fn write(&mut self, data: &TracesData) -> io::Result<()>;
+
+    /// No more will come. Called once.
+    fn close(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a collector has received in all.
+#[derive(Debug, Default)]
+pub struct Received {
+    /// Spans that the sink has taken.
+    pub spans: u64,
+    /// Spans that the sink has refused.
+    pub refused: u64,
+    /// Why the first of them was refused.
+    pub error: Option<io::Error>,
+}
+
+/// A running collector.
+#[derive(Debug)]
+pub struct Collector {
+    address: SocketAddr,
+    counts: Arc<Counts>,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<Option<io::Error>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    spans: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Collector {
+    /// Listens, and takes spans from then on. Port 0 takes a free one; [`Collector::addr`] tells which.
+    pub fn start(listen: SocketAddr, sink: Box<dyn SpanSink>) -> Result<Self, TraceError> {
+        let failed = |source| TraceError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let thread_failed = |source| TraceError::Thread { thread: THREAD, source };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(thread_failed)?;
+        let incoming = {
+            let _inside = runtime.enter();
+            TcpIncoming::from(tokio::net::TcpListener::from_std(listener).map_err(failed)?).with_nodelay(Some(true))
+        };
+        let counts = Arc::new(Counts::default());
+        let state = Arc::new(Mutex::new(State { sink, error: None }));
+        let service = Service { state: state.clone(), counts: counts.clone() };
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name(THREAD.to_owned())
+            .spawn(move || {
+                runtime.block_on(serve(service, incoming, stopped));
+                runtime.shutdown_background();
+                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+                let closed = state.sink.close();
+                state.error.take().or(closed.err())
+            })
+            .map_err(thread_failed)?;
+        Ok(Self { address, counts, stop, thread })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where to send spans to.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Spans that the sink has taken so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.counts.spans.load(Ordering::Acquire)
+    }
+
+    /// Takes what is on its way, closes the connections and the sink, and ends. Takes about a second at most.
+    #[must_use]
+    pub fn stop(self) -> Received {
+        // An error: the thread has ended by itself, and joining it tells.
+        let _ = self.stop.send(());
+        let error = self.thread.join().unwrap_or_else(|_| Some(io::Error::other("the collector's thread panicked")));
+        Received { spans: self.counts.spans.load(Ordering::Acquire), refused: self.counts.refused.load(Ordering::Acquire), error }
+    }
+}
+
+/// Serves until stopped, then until the exports under way are done and the connections closed, or [`LINGER`] has passed.
+async fn serve(service: Service, incoming: TcpIncoming, stopped: oneshot::Receiver<()>) {
+    let (begin_linger, mut lingering) = oneshot::channel();
+    let service = TraceServiceServer::new(service).accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(LARGEST_EXPORT);
+    let server = tonic::transport::Server::builder().concurrency_limit_per_connection(AT_ONCE).add_service(service);
+    let mut serving = std::pin::pin!(server.serve_with_incoming_shutdown(incoming, async move {
+        let _ = stopped.await;
+        let _ = begin_linger.send(());
+    }));
+    let ended = std::future::poll_fn(|context| {
+        if serving.as_mut().poll(context).is_ready() {
+            return std::task::Poll::Ready(true);
+        }
+        std::pin::Pin::new(&mut lingering).poll(context).map(|_| false)
+    })
+    .await;
+    if !ended {
+        let _ = tokio::time::timeout(LINGER, serving).await;
+    }
+}
+
+/// The sink, and the first error that it gave.
+struct State {
+    sink: Box<dyn SpanSink>,
+    error: Option<io::Error>,
+}
+
+struct Service {
+    /// One thread serves, so nobody ever waits for it.
+    state: Arc<Mutex<State>>,
+    counts: Arc<Counts>,
+}
+
+#[tonic::async_trait]
+impl TraceService for Service {
+    async fn export(&self, request: Request<ExportTraceServiceRequest>) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let data = TracesData { resource_spans: request.into_inner().resource_spans };
+        let spans = span_count(&data);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.sink.write(&data) {
+            Ok(()) => {
+                self.counts.spans.fetch_add(spans, Ordering::AcqRel);
+                Ok(Response::new(ExportTraceServiceResponse { partial_success: None }))
+            }
+            Err(error) => {
+                self.counts.refused.fetch_add(spans, Ordering::AcqRel);
+                // Without retry information this status is final: a full disk does not empty itself within a retry.
+                let status = Status::resource_exhausted(format!("spans could not be written: {error}"));
+                state.error.get_or_insert(error);
+                Err(status)
+            }
+        }
+    }
+}
+
+fn span_count(data: &TracesData) -> u64 {
+    data.resource_spans.iter().flat_map(|resource| &resource.scope_spans).map(|scope| scope.spans.len() as u64).sum()
+}
+
+/// One line of an OTLP file: the data in OTLP's
+/// [JSON encoding](https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding), without the line's end. Ids are
+/// hexadecimal, 64-bit numbers are strings, enumerations are numbers.
+pub fn json_line(data: &TracesData) -> serde_json::Result<String> {
+    serde_json::to_string(data)
+}
