@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # One server process: started in a group of its own, known by its id, waited for, and ended with whatever it started.
 # Sourced by the scripts beside it, after settings.sh.
 #
@@ -58,6 +59,7 @@ start_process() {
     is_running "$name" && fail "$name runs already (process $(cat "$(pid_file "$name")")): stop it first with $name.sh stop"
     mkdir -p "$REAL_STACK_STATE"
     # `sh -c` writes its own id and becomes the server, so the file holds the id of the server and of its group.
+    # shellcheck disable=SC2016 # expanded by the inner shell
     setsid sh -c 'echo $$ >"$1"; shift; exec "$@"' sh "$(pid_file "$name")" "$@" >"$(log_file "$name")" 2>&1 </dev/null &
     # The file appears a moment after the fork; without it the server could not be ended.
     local tries=0

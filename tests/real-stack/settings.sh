@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Where the real stack lives and which ports it takes. Sourced by the scripts beside it; every value can be set from outside.
 #
 # Owns: names and defaults. Must not start, stop or install anything.

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Starts the servers, runs every check against them, and stops them whatever happens. Started by run.sh, which has installed
+# everything, set TAILTRACE and chosen the network and the ports.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# A folder of this run's own: a Milvus somebody started by hand is not ours to empty or to stop.
+REAL_STACK_STATE=$(mktemp -d "${TMPDIR:-/tmp}/tailtrace-real-stack.XXXXXX")
+export REAL_STACK_STATE
+# shellcheck source=settings.sh
+. "$here/settings.sh"
+# shellcheck source=process.sh
+. "$here/process.sh"
+: "${TAILTRACE:?set it to the tailtrace binary, or start run.sh}"
+: "${PRACTICE_PORT:=19540}"
+python=$REAL_STACK_CACHE/checks-venv/bin/python
+jaeger=http://127.0.0.1:$JAEGER_HTTP_PORT
+failed=()
+
+leave() {
+    local status=$?
+    stop_process practice
+    stop_process milvus
+    stop_process jaeger
+    if [ "$status" -eq 0 ]; then
+        rm -rf "$REAL_STACK_STATE"
+    else
+        note "logs and results stay in $REAL_STACK_STATE"
+    fi
+}
+trap leave EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# check WHAT COMMAND…: a failure is kept for the end, so that one run shows everything that is wrong.
+check() {
+    local what=$1 began=$SECONDS
+    shift
+    note "$what"
+    if "$@"; then
+        note "$what: ok ($((SECONDS - began)) s)"
+    else
+        failed+=("$what")
+        note "$what: FAILED ($((SECONDS - began)) s)"
+    fi
+}
+
+# measure: one run against Milvus; its directory is then the only one in results/.
+measure() {
+    "$TAILTRACE" run "$here/searches-beside-inserts.toml" --json --out "$REAL_STACK_STATE/results" \
+        --set "target.uri=http://127.0.0.1:$MILVUS_PORT" \
+        --set "trace.endpoint=http://127.0.0.1:$JAEGER_OTLP_PORT" \
+        --set "trace.jaeger=$jaeger" >"$REAL_STACK_STATE/run.stdout.json"
+}
+
+run_directory() { printf '%s' "$REAL_STACK_STATE"/results/*/; }
+
+# What --json prints is the document that run.json holds.
+same_document() {
+    "$python" -c 'import json, sys; a, b = (json.load(open(path)) for path in sys.argv[1:]); sys.exit(a != b)' \
+        "$REAL_STACK_STATE/run.stdout.json" "$(run_directory)run.json"
+}
+
+practice_answers() {
+    start_process practice "$TAILTRACE" practice --port "$PRACTICE_PORT"
+    "$python" "$here/pymilvus_practice.py" "http://127.0.0.1:$PRACTICE_PORT"
+}
+
+"$here/jaeger.sh" start
+"$here/milvus.sh" start
+
+check "the wire subset is pymilvus's" "$python" "$here/check_wire.py"
+check "a run against a real Milvus" measure
+if [ -f "$(run_directory)run.json" ]; then
+    check "--json prints run.json" same_document
+    check "every sampled request is joined in Jaeger" "$python" "$here/check_traces.py" "$(run_directory)" "$jaeger"
+    check "another HdrHistogram reads the log" "$python" "$here/check_hlog.py" "$(run_directory)"
+fi
+check "pymilvus runs against the practice target" practice_answers
+
+if [ ${#failed[@]} -gt 0 ]; then
+    note "${#failed[@]} failed: $(printf '%s; ' "${failed[@]}")"
+    exit 1
+fi
+note "everything holds"
