@@ -23,7 +23,7 @@ install_jaeger() {
     mkdir -p "$(dirname "$binary")"
     # Built under another name: an interrupted build leaves nothing that looks whole.
     (cd "$here/jaeger" && go build -mod=readonly -trimpath -ldflags '-s -w' -o "$binary.part" \
-        github.com/jaegertracing/jaeger/cmd/all-in-one) || fail "Jaeger did not build: see Go's message above"
+        github.com/jaegertracing/jaeger/cmd/all-in-one) || fail "Jaeger did not build with $(go version): see Go's message above; it needs Go $JAEGER_GO_NEEDED or newer"
     mv "$binary.part" "$binary"
 }
 
