@@ -2,8 +2,10 @@
 
 mod address;
 mod call;
+pub mod connection;
 mod gather;
 pub mod settings;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
+pub use connection::{Client, Connection, ConnectionError};
 pub use settings::{CollectionSettings, Consistency, IndexSettings, SettingsError, TargetSettings};
