@@ -6,7 +6,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::gate::{Gate, Limit, Metric, MetricError};
+use super::gate::{Gate, Limit};
+use super::metric::{Metric, MetricError};
 
 /// Gates as they stand in a scenario: `"readers.response.p99" = "< 20ms"`.
 #[derive(Debug, Clone, PartialEq, Default)]
