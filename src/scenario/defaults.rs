@@ -45,7 +45,5 @@ pub const MAX_CHANNELS: u32 = 1_024;
 pub const MAX_PHASE: Nanos = Nanos::from_secs(7 * 24 * 3600);
 /// Milvus returns at most so many neighbours.
 pub const MAX_TOP_K: u32 = 16_384;
-/// Milvus takes vectors of at most so many dimensions.
-pub const MAX_DIM: u32 = 32_768;
 /// Milvus takes messages of at most so many bytes.
 pub const MAX_MESSAGE_BYTES: u64 = 64 << 20;

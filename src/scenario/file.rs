@@ -10,12 +10,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Wait;
+use crate::milvus::{CollectionSettings, Consistency, TargetSettings};
+use crate::stats::arrivals::Process;
 use crate::units::{Nanos, Rate};
+use crate::{practice, trace};
 
+use super::defaults;
 use super::gates::Gates;
-use super::plan::{Arrivals, Consistency, Lanes};
-use super::{Collection, Target, defaults, practice};
-use crate::trace;
+use super::plan::Lanes;
 
 /// A tailtrace scenario: what to send where.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -29,10 +31,10 @@ pub struct ScenarioFile {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// The Milvus that requests go to.
-    pub target: Target,
+    pub target: TargetSettings,
     /// The collection that requests work on.
     #[serde(default)]
-    pub collection: Collection,
+    pub collection: CollectionSettings,
     /// Phases and threads.
     #[serde(default)]
     pub load: LoadTable,
@@ -110,8 +112,8 @@ pub struct StreamTable {
     pub workers: Option<u32>,
     /// Open loop: how due times lie.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("default" = Arrivals::default()))]
-    pub arrivals: Option<Arrivals>,
+    #[schemars(extend("default" = Process::default()))]
+    pub arrivals: Option<Process>,
     /// Open loop: at most so many requests without an answer; the next wait, and their response time includes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000), extend("default" = defaults::MAX_IN_FLIGHT))]

@@ -24,7 +24,6 @@ mod error;
 mod file;
 mod gate;
 mod gates;
-mod interim;
 mod metric;
 mod nearest;
 mod overrides;
@@ -39,9 +38,8 @@ pub use error::{Diagnostic, ScenarioError, Spot};
 pub use file::{LoadTable, OperationName, ScenarioFile, StageTable, StreamTable};
 pub use gate::{Comparison, Gate, Limit, Quantity};
 pub use gates::Gates;
-pub use interim::{Collection, Target, practice};
 pub use metric::{Metric, MetricError, Percentile, Statistic, Time};
-pub use plan::{Arrivals, Consistency, Insert, Lanes, Load, Operation, Plan, Search, Shape, Stage, Stream};
+pub use plan::{Insert, Lanes, Load, Operation, Plan, Search, Stream};
 pub use read::{Overrides, parse, read};
 pub use schema::json_schema;
 

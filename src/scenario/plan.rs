@@ -11,12 +11,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Wait;
-use crate::trace;
-use crate::units::{Nanos, Rate};
+use crate::load::StreamLoad;
+use crate::milvus::{CollectionSettings, Consistency, TargetSettings};
+use crate::units::Nanos;
+use crate::{practice, trace};
 
+use super::defaults;
 use super::file::{OperationName, ScenarioFile};
 use super::gate::Gate;
-use super::{Collection, Target, defaults, practice};
 
 /// What will be sent where.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,9 +29,9 @@ pub struct Plan {
     /// Seed of everything that is drawn.
     pub seed: u64,
     /// The Milvus.
-    pub target: Target,
+    pub target: TargetSettings,
     /// The collection.
-    pub collection: Collection,
+    pub collection: CollectionSettings,
     /// Phases and threads.
     pub load: Load,
     /// One or more, with names of their own.
@@ -87,10 +89,8 @@ pub struct Stream {
     pub name: String,
     /// What its requests do.
     pub operation: Operation,
-    /// When they go.
-    pub shape: Shape,
-    /// How long one may take.
-    pub timeout: Nanos,
+    /// When they go, and how long one may take.
+    pub load: StreamLoad,
 }
 
 /// What requests do, with what that needs to know.
@@ -129,71 +129,6 @@ pub struct Search {
 pub struct Insert {
     /// Rows in one request, 1 or more.
     pub batch: u32,
-}
-
-/// When requests go.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Shape {
-    /// So many workers, over all lanes, each sends its next request when the last one ended.
-    Closed {
-        /// 1 to [`defaults::MAX_WORKERS`].
-        workers: u32,
-    },
-    /// Requests are due at times that do not depend on the answers.
-    Open {
-        /// How due times lie.
-        arrivals: Arrivals,
-        /// Rate during warm-up: what the first stage begins with, or a tenth of what it climbs to from zero.
-        warmup_rate: Rate,
-        /// The measured phase, without gaps: their lengths add up to it.
-        stages: Vec<Stage>,
-        /// Most requests without an answer, over all lanes.
-        max_in_flight: u32,
-    },
-}
-
-/// A stretch of the measured phase in which the rate goes in a straight line.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Stage {
-    /// Rate at its beginning.
-    pub from: Rate,
-    /// Rate at its end.
-    pub to: Rate,
-    /// Above zero.
-    pub length: Nanos,
-}
-
-impl Stage {
-    /// Requests that are due in it, on average.
-    #[must_use]
-    pub fn requests(&self) -> f64 {
-        f64::midpoint(self.from.per_second(), self.to.per_second()) * self.length.as_secs_f64()
-    }
-}
-
-/// How the due times of an open loop lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Arrivals {
-    /// Independent of each other, as those of many users are: intervals are exponential. The default.
-    #[default]
-    Poisson,
-    /// All the same distance apart.
-    Constant,
-}
-
-/// How much of earlier writes a search must have seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Consistency {
-    /// All of them.
-    Strong,
-    /// Those of the same worker.
-    Session,
-    /// All but those of the last moments.
-    Bounded,
-    /// Whatever is there.
-    Eventually,
 }
 
 const AUTO: &str = "auto";

@@ -1,13 +1,17 @@
 //! From what was typed to what the program needs: defaults, and what keys must keep to together.
 
 use std::collections::HashSet;
+use std::num::NonZeroU32;
 
+use crate::load::{Shape, Stage, StreamLoad};
+use crate::milvus::{Address, CollectionSettings};
+use crate::practice;
 use crate::units::{Nanos, Rate};
 
 use super::file::{OperationName, ScenarioFile, StageTable, StreamTable};
 use super::gates::Gates;
 use super::overrides::TOP_KEYS;
-use super::plan::{Insert, Load, Operation, Plan, Search, Shape, Stage, Stream};
+use super::plan::{Insert, Load, Operation, Plan, Search, Stream};
 use super::read::draw_seed;
 use super::tree::Step;
 use super::{LoadTable, Metric, defaults};
@@ -36,12 +40,9 @@ fn at<const N: usize>(keys: [&str; N]) -> Vec<Step> {
     keys.into_iter().map(|key| Step::Key(key.to_owned())).collect()
 }
 
-/// Where the built-in target answers to.
-const PRACTICE: &str = "practice";
-
 /// Checks and completes a scenario. The first thing that is wrong, in the order of the tables, is the one that is told.
 pub(super) fn resolve(file: ScenarioFile) -> Result<Plan, Problem> {
-    let practice = match (file.target.uri == PRACTICE, file.practice) {
+    let practice = match (file.target.uri == Address::Practice, file.practice) {
         (true, settings) => Some(settings.unwrap_or_default()),
         (false, None) => None,
         (false, Some(_)) => {
@@ -50,6 +51,11 @@ pub(super) fn resolve(file: ScenarioFile) -> Result<Plan, Problem> {
             return Err(Problem::new(at(["practice"]), message, help).key());
         }
     };
+    if let Some(Err(error)) = practice.as_ref().map(practice::Settings::check) {
+        let path = std::iter::once("practice").chain(error.key.split('.')).map(|key| Step::Key(key.to_owned())).collect();
+        return Err(Problem { path, of_key: false, message: format!("practice: {error}"), help: None });
+    }
+    let collection = collection(file.collection)?;
     check_name(file.name.as_deref())?;
     let load = load(&file.load, &file.stream)?;
     if file.stream.is_empty() {
@@ -64,20 +70,31 @@ pub(super) fn resolve(file: ScenarioFile) -> Result<Plan, Problem> {
             let message = format!("two streams are called `{}`", typed.name);
             return Err(place.problem("name", message, "give each stream a name of its own"));
         }
-        streams.push(stream(typed, &place, &load, file.collection.dim)?);
+        streams.push(stream(typed, &place, &load, collection.dim.map(NonZeroU32::get))?);
     }
     check_gates(&file.gates, &streams)?;
     Ok(Plan {
         name: file.name.unwrap_or_else(|| "scenario".to_owned()),
         seed: file.seed.unwrap_or_else(draw_seed),
         target: file.target,
-        collection: file.collection,
+        collection,
         load,
         streams,
         trace: file.trace,
         gates: file.gates.0,
         practice,
     })
+}
+
+fn collection(typed: CollectionSettings) -> Result<CollectionSettings, Problem> {
+    if let Err(error) = typed.check() {
+        return Err(Problem { path: at(["collection", error.key]), of_key: false, message: error.to_string(), help: None });
+    }
+    // A collection that is there brings its own dimension and metric.
+    if typed.reuse {
+        return Ok(typed);
+    }
+    Ok(CollectionSettings { dim: NonZeroU32::new(typed.dim()), metric: Some(typed.metric()), ..typed })
 }
 
 fn check_name(name: Option<&str>) -> Result<(), Problem> {
@@ -139,7 +156,7 @@ impl Place {
     }
 }
 
-fn stream(typed: StreamTable, place: &Place, load: &Load, dim: u32) -> Result<Stream, Problem> {
+fn stream(typed: StreamTable, place: &Place, load: &Load, dim: Option<u32>) -> Result<Stream, Problem> {
     check_stream_name(place)?;
     let timeout = typed.timeout.unwrap_or(defaults::TIMEOUT);
     if timeout == Nanos::ZERO || timeout > defaults::MAX_PHASE {
@@ -147,7 +164,7 @@ fn stream(typed: StreamTable, place: &Place, load: &Load, dim: u32) -> Result<St
     }
     let shape = shape(&typed, place, load)?;
     let operation = operation(typed, place, dim)?;
-    Ok(Stream { name: place.name.clone(), operation, shape, timeout })
+    Ok(Stream { name: place.name.clone(), operation, load: StreamLoad { shape, timeout } })
 }
 
 fn check_stream_name(place: &Place) -> Result<(), Problem> {
@@ -187,20 +204,20 @@ fn shape(typed: &StreamTable, place: &Place, load: &Load) -> Result<Shape, Probl
             }
         }
         let workers = place.within("workers", workers, defaults::MAX_WORKERS, "each worker has one request in flight")?;
-        return Ok(Shape::Closed { workers });
+        return Ok(Shape::Closed { workers: workers as usize });
     }
     let max_in_flight = typed.max_in_flight.unwrap_or(defaults::MAX_IN_FLIGHT);
     let max_in_flight = place.within("max_in_flight", max_in_flight, defaults::MAX_WORKERS, "this many requests may lack an answer")?;
     let arrivals = typed.arrivals.unwrap_or_default();
-    let (stages, warmup_rate) = match (&typed.stages, typed.rate) {
+    let (stages, warmup) = match (&typed.stages, typed.rate) {
         (Some(stages), _) => staged(stages, place, load)?,
         (None, rate) => {
             let rate = rate.unwrap_or_default();
             check_rate(rate, place.path("rate"), &format!("{name}.rate"))?;
-            (vec![Stage { from: rate, to: rate, length: load.duration }], rate)
+            (vec![Stage::steady(rate, load.duration)], rate)
         }
     };
-    Ok(Shape::Open { arrivals, warmup_rate, stages, max_in_flight })
+    Ok(Shape::Open { arrivals, warmup, stages, max_in_flight: max_in_flight as usize })
 }
 
 fn check_rate(rate: Rate, path: Vec<Step>, key: &str) -> Result<(), Problem> {
@@ -263,7 +280,7 @@ fn staged(typed: &[StageTable], place: &Place, load: &Load) -> Result<(Vec<Stage
     Ok((stages, if first.from == Rate::ZERO { climbs } else { first.from }))
 }
 
-fn operation(typed: StreamTable, place: &Place, dim: u32) -> Result<Operation, Problem> {
+fn operation(typed: StreamTable, place: &Place, dim: Option<u32>) -> Result<Operation, Problem> {
     let name = &place.name;
     let foreign = match typed.operation {
         OperationName::Search => [("batch", typed.batch.is_some(), "insert")].to_vec(),
@@ -286,11 +303,13 @@ fn operation(typed: StreamTable, place: &Place, dim: u32) -> Result<Operation, P
         }
         OperationName::Insert => {
             let batch = place.within("batch", typed.batch.unwrap_or(defaults::BATCH), u32::MAX, "a request inserts one row at least")?;
-            let bytes = u64::from(batch) * u64::from(dim) * 4;
+            // With `reuse` the dimension may be known only when the collection is described.
+            let row = u64::from(dim.unwrap_or(0)) * 4;
+            let bytes = u64::from(batch) * row;
             if bytes > defaults::MAX_MESSAGE_BYTES {
                 let message =
-                    format!("{name}.batch: {batch} rows of {dim} dimensions are {bytes} bytes, and Milvus takes 64 MiB a message");
-                let most = defaults::MAX_MESSAGE_BYTES / (u64::from(dim) * 4);
+                    format!("{name}.batch: {batch} rows of {} dimensions are {bytes} bytes, and Milvus takes 64 MiB a message", row / 4);
+                let most = defaults::MAX_MESSAGE_BYTES / row;
                 return Err(place.problem("batch", message, format!("at most {most} rows fit")));
             }
             Operation::Insert(Insert { batch })

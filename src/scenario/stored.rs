@@ -1,9 +1,11 @@
 //! A plan in the scenario's syntax with every default filled in, and back: how results store it.
 
+use crate::load::{Shape, Stage};
+
 use super::error::Diagnostic;
 use super::file::{LoadTable, OperationName, ScenarioFile, StageTable, StreamTable};
 use super::gates::Gates;
-use super::plan::{Operation, Plan, Shape, Stage, Stream};
+use super::plan::{Operation, Plan, Stream};
 use super::resolve::resolve;
 
 impl From<Plan> for ScenarioFile {
@@ -31,12 +33,12 @@ impl From<Plan> for ScenarioFile {
 
 impl From<Stream> for StreamTable {
     fn from(stream: Stream) -> Self {
-        let mut table = Self { name: stream.name, timeout: Some(stream.timeout), ..Self::default() };
-        match stream.shape {
-            Shape::Closed { workers } => table.workers = Some(workers),
-            Shape::Open { arrivals, stages, max_in_flight, warmup_rate: _ } => {
+        let mut table = Self { name: stream.name, timeout: Some(stream.load.timeout), ..Self::default() };
+        match stream.load.shape {
+            Shape::Closed { workers } => table.workers = Some(u32::try_from(workers).unwrap_or(u32::MAX)),
+            Shape::Open { arrivals, stages, max_in_flight, warmup: _ } => {
                 table.arrivals = Some(arrivals);
-                table.max_in_flight = Some(max_in_flight);
+                table.max_in_flight = Some(u32::try_from(max_in_flight).unwrap_or(u32::MAX));
                 // One level stage over the whole measured phase is what `rate` means.
                 match stages[..] {
                     [Stage { from, to, .. }] if from == to => table.rate = Some(to),
