@@ -1,1 +1,39 @@
 //! Command line: clap types, help, progress, exit status.
+//!
+//! Owns what is typed and what a person sees while something runs; everything else is called. Results go to standard
+//! output, everything human to standard error; neither is written to but through this room and `report`.
+
+mod arguments;
+mod check;
+mod completions;
+mod exit;
+mod output;
+mod schema;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use arguments::{Arguments, Command};
+
+pub use exit::{CliError, Status};
+
+/// Runs the command that was typed; the first argument is the program's name.
+///
+/// # Errors
+/// What kept it from being done. Nothing has been printed about it.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Status, CliError> {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(shown) if matches!(shown.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return output::text(&shown.render().to_string());
+        }
+        Err(wrong) => return Err(CliError::usage(&wrong)),
+    };
+    match arguments.command {
+        Command::Check(check) => check::run(&check),
+        Command::Schema => schema::run(),
+        Command::Completions(completions) => completions::run(&completions),
+    }
+}

@@ -1,0 +1,104 @@
+//! `tailtrace check`: the plan, for people or as JSON.
+
+use std::fmt::{self, Write as _};
+use std::num::NonZeroUsize;
+
+use crate::load::Shape;
+use crate::milvus::{Address, CollectionSettings};
+use crate::scenario::{self, Operation, Plan, Stream};
+use crate::stats::arrivals::Process;
+
+use super::arguments::CheckArguments;
+use super::exit::{CliError, Status};
+use super::output;
+
+pub(super) fn run(arguments: &CheckArguments) -> Result<Status, CliError> {
+    let plan = scenario::read(&arguments.scenario.scenario, &arguments.scenario.overrides())?;
+    if arguments.json {
+        return output::json(&plan);
+    }
+    output::text(&describe(&plan).unwrap_or_default())
+}
+
+/// A row of the description: the name in a column of its own.
+fn row(text: &mut String, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
+    writeln!(text, "{name:<12} {value}")
+}
+
+fn describe(plan: &Plan) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    row(&mut text, "scenario", format_args!("{}, seed {}", plan.name, plan.seed))?;
+    match &plan.target.uri {
+        Address::Practice => row(&mut text, "target", format_args!("the built-in practice target"))?,
+        uri => row(&mut text, "target", format_args!("{uri}"))?,
+    }
+    row(&mut text, "collection", format_args!("{}", collection(&plan.collection)?))?;
+    let load = &plan.load;
+    let phases = format_args!("warm-up {}, measured {}, drain up to {}", load.warmup, load.duration, load.drain);
+    row(&mut text, "phases", phases)?;
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let lanes = load.lanes.count(u32::try_from(cores).unwrap_or(u32::MAX));
+    row(&mut text, "lanes", format_args!("{lanes}, {} a lane", counted(load.channels.into(), "channel")))?;
+    for stream in &plan.streams {
+        row(&mut text, &stream.name, format_args!("{}", describe_stream(stream)?))?;
+    }
+    let trace = &plan.trace;
+    let goes = trace.endpoint.as_ref().map_or_else(|| "where OTEL_EXPORTER_OTLP_ENDPOINT says".to_owned(), ToString::to_string);
+    match trace.sample_fraction.get() {
+        0.0 => row(&mut text, "trace", format_args!("nothing"))?,
+        _ => row(&mut text, "trace", format_args!("{} of the requests, spans to {goes}", trace.sample_fraction.percent()))?,
+    }
+    for gate in &plan.gates {
+        row(&mut text, "gate", format_args!("{gate}"))?;
+    }
+    Ok(text)
+}
+
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+fn collection(collection: &CollectionSettings) -> Result<String, fmt::Error> {
+    if collection.reuse {
+        return Ok(format!("{}, as it is", collection.name));
+    }
+    let mut text = format!(
+        "{}, {} of {} dimensions, {} by {}",
+        collection.name,
+        counted(collection.rows.get(), "row"),
+        collection.dim(),
+        collection.index.kind,
+        serde_json::to_value(collection.metric()).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default(),
+    );
+    write!(text, "; made before the run, {} after it", if collection.keep { "kept" } else { "dropped" })?;
+    Ok(text)
+}
+
+fn describe_stream(stream: &Stream) -> Result<String, fmt::Error> {
+    let mut text = match &stream.operation {
+        Operation::Search(search) => format!("search, top {}", search.top_k),
+        Operation::Insert(insert) => format!("insert, {} a request", counted(insert.batch.into(), "row")),
+    };
+    match &stream.load.shape {
+        Shape::Closed { workers } => write!(text, "; closed loop of {}", counted(*workers as u64, "worker"))?,
+        Shape::Open { arrivals, stages, max_in_flight, .. } => {
+            text.push_str("; open loop of ");
+            for (index, stage) in stages.iter().enumerate() {
+                text.push_str(if index == 0 { "" } else { ", then " });
+                if stage.from == stage.to {
+                    write!(text, "{} for {}", stage.to, stage.length)?;
+                } else {
+                    write!(text, "{} to {} over {}", stage.from, stage.to, stage.length)?;
+                }
+            }
+            let arrivals = match arrivals {
+                Process::Poisson => "poisson",
+                Process::Constant => "constant",
+            };
+            let requests: f64 = stages.iter().map(crate::load::Stage::requests).sum();
+            write!(text, " ({arrivals}, {requests:.0} requests, at most {max_in_flight} unanswered)")?;
+        }
+    }
+    write!(text, "; timeout {}", stream.load.timeout)?;
+    Ok(text)
+}

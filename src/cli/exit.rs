@@ -1,0 +1,89 @@
+//! Exit statuses, in one place.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::scenario::ScenarioError;
+
+/// How it went, for the caller's script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// 0: done; where something was measured, every gate passed.
+    Passed,
+    /// 1: measured, and a gate failed or a regression is shown.
+    Failed,
+    /// 2: nothing, or nothing whole, could be measured: bad scenario, target out of reach, interrupted.
+    NotMeasured,
+    /// 3: measured, but not to be trusted, or too little to decide.
+    NotTrusted,
+}
+
+impl Status {
+    /// The number that the process ends with.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Passed => 0,
+            Self::Failed => 1,
+            Self::NotMeasured => 2,
+            Self::NotTrusted => 3,
+        }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status.code())
+    }
+}
+
+/// What keeps a command from being done.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The arguments are wrong: clap's own text, which says what would be right.
+    #[error("{0}")]
+    Usage(String),
+    /// The scenario is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// Standard output does not take what is printed.
+    #[error("cannot write to standard output")]
+    Output(#[from] io::Error),
+}
+
+impl CliError {
+    pub(super) fn usage(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Self::Usage(format!("a command is missing\n\n{}", text.trim_end()));
+        }
+        Self::Usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned())
+    }
+
+    /// Nothing was measured; only a reader who has seen enough (`tailtrace … | head`) is no failure.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Passed,
+            _ => Status::NotMeasured,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_who_has_seen_enough_is_no_failure() {
+        let closed = CliError::Output(io::Error::from(io::ErrorKind::BrokenPipe));
+        let full = CliError::Output(io::Error::from(io::ErrorKind::StorageFull));
+        assert_eq!((closed.status().code(), full.status().code()), (0, 2));
+    }
+
+    #[test]
+    fn statuses_are_those_that_scripts_were_promised() {
+        let all = [Status::Passed, Status::Failed, Status::NotMeasured, Status::NotTrusted];
+        assert_eq!(all.map(Status::code), [0, 1, 2, 3]);
+    }
+}
