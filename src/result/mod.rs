@@ -2,8 +2,39 @@
 //!
 //! Owns the files `run.json`, `latency.hlog`, `requests.jsonl` and `spans.jsonl` (`docs/result-format.md` names every key).
 //! Decides nothing: findings, trust and gates are figures that rooms below put into the document.
+//!
+//! ```
+//! use tailtrace::result::{RunDirectory, WallTime, model::RunDocument};
+//! let place = tempfile::tempdir().unwrap();
+//! let run = RunDirectory::create(place.path(), "quickstart", WallTime::from_unix_ns(0)).unwrap();
+//! run.write_document(&RunDocument::begun(run.id(), "quickstart", WallTime::from_unix_ns(0))).unwrap();
+//! assert!(tailtrace::result::read(run.path()).unwrap().document.partial);
+//! ```
 
+mod directory;
+mod error;
+mod facts;
+pub mod hlog;
 pub mod model;
+mod read;
+pub mod requests;
 mod wall_time;
 
+pub use directory::RunDirectory;
+pub use error::ResultError;
+pub use facts::{this_host, this_tool};
+pub use hlog::IntervalLog;
+pub use read::{StoredRun, read};
+pub use requests::RequestLog;
 pub use wall_time::WallTime;
+
+/// The run document.
+pub const RUN_FILE: &str = "run.json";
+/// The interval log.
+pub const LATENCY_FILE: &str = "latency.hlog";
+/// The kept requests.
+pub const REQUESTS_FILE: &str = "requests.jsonl";
+/// What the built-in collector received.
+pub const SPANS_FILE: &str = "spans.jsonl";
+/// The report for a browser.
+pub const REPORT_FILE: &str = "report.html";

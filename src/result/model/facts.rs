@@ -24,8 +24,6 @@ pub struct Tool {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Host {
-    /// Its name.
-    pub name: Option<String>,
     /// The processor's model.
     pub cpu_model: Option<String>,
     /// Logical cores that this process may use.
