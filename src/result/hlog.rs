@@ -230,6 +230,17 @@ pub fn totals(path: &Path) -> Result<(BTreeMap<String, Times>, Ending), ResultEr
 mod tests {
     use super::*;
 
+    impl IntervalLog {
+        /// Takes the writable file away: a descriptor that cannot be written to stands for a disk that is full.
+        pub(in crate::result) fn break_off(&mut self) -> File {
+            std::mem::replace(&mut self.file, File::open(&self.path).unwrap())
+        }
+
+        pub(in crate::result) fn mend(&mut self, file: File) {
+            self.file = file;
+        }
+    }
+
     fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram {
         let mut histogram = Histogram::new();
         values.into_iter().for_each(|ns| histogram.record(ns));
@@ -313,12 +324,11 @@ mod tests {
         let (start, length) = second(0);
         log.append(start, length, "readers", &histogram([1]), &histogram([1])).unwrap();
         let before = std::fs::read(&path).unwrap();
-        // A descriptor that cannot be written to stands for a disk that is full.
-        let writable = std::mem::replace(&mut log.file, File::open(&path).unwrap());
+        let writable = log.break_off();
         let error = log.append(start, length, "readers", &histogram([2]), &histogram([2])).unwrap_err().to_string();
         assert!(error.contains("cannot write") && error.contains("latency.hlog"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
-        log.file = writable;
+        log.mend(writable);
         log.append(start, length, "readers", &histogram([2]), &histogram([2])).unwrap();
         assert_eq!(totals(&path).unwrap().0["readers"].response, histogram([1, 2]));
         assert_eq!(log.intervals(), 4);

@@ -26,8 +26,8 @@ pub struct Lane {
     pub cpu_share: f64,
     /// How late its timer fired.
     pub timer_error: TimerError,
-    /// Requests it completed.
-    pub completed: u64,
+    /// Seconds that it handed over together with the next one: it was too busy, or the disk too slow.
+    pub merged_intervals: u64,
 }
 
 /// Timer fired − moment asked for, in ns; `null` where the lane never had to wait.

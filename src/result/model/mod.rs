@@ -22,6 +22,7 @@ pub use stream::{Arrivals, Checks, Exemplar, Failures, LevelShift, Loop, Recall,
 pub use trace::{SampledBy, Trace};
 
 use super::WallTime;
+use crate::scenario::Plan;
 
 /// The schema that this version writes. Its number goes up when a key changes its meaning or goes away.
 pub const SCHEMA: &str = "tailtrace.run/1";
@@ -42,7 +43,8 @@ pub struct RunDocument {
     pub findings: Vec<Finding>,
     /// What all that was drawn was drawn from. Below 2^53 when drawn, so that every JSON reader keeps it whole.
     pub seed: u64,
-    /// The scenario as resolved: every key with its value.
+    /// The scenario as resolved, every key with its value. Kept as it stands, so that a run of a version with more keys can
+    /// still be read and reported; [`RunDocument::plan`] is the plan to run again.
     pub plan: serde_json::Value,
     /// The machine that sent.
     pub host: Host,
@@ -122,6 +124,18 @@ impl RunDocument {
         text
     }
 
+    /// The plan, to run it again.
+    pub fn plan(&self) -> Result<Plan, ModelError> {
+        serde_json::from_value(self.plan.clone()).map_err(ModelError::Plan)
+    }
+
+    /// Keeps the plan, and its seed.
+    pub fn set_plan(&mut self, plan: &Plan) {
+        self.seed = plan.seed;
+        // A plan is plain data with text keys: serialising it has no way to fail.
+        self.plan = serde_json::to_value(plan).unwrap_or_default();
+    }
+
     /// The stream of this name.
     #[must_use]
     pub fn stream(&self, name: &str) -> Option<&Stream> {
@@ -156,6 +170,9 @@ pub enum ModelError {
     /// The keys or the JSON itself are wrong.
     #[error("not a run document")]
     Json(#[source] serde_json::Error),
+    /// The plan in it is none that this version can run.
+    #[error("the plan of this run cannot be run by this version of tailtrace")]
+    Plan(#[source] serde_json::Error),
     /// Written by a version with another schema.
     #[error(
         "schema `{schema}` was written by another version of tailtrace, and this one reads `{SCHEMA}`; use the version that wrote it or a newer one"

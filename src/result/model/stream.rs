@@ -56,7 +56,7 @@ pub struct Stream {
     pub recall: Option<Recall>,
     /// What did not end ok, by status, time-outs and unfinished ones included.
     pub failures: Vec<Failures>,
-    /// The measured phase second by second.
+    /// Second by second.
     pub seconds: Vec<Second>,
     /// The measurement's checks of itself.
     pub checks: Checks,
@@ -124,20 +124,20 @@ pub struct Failures {
     pub sample: Option<String>,
 }
 
-/// One second of the measured phase.
+/// One second of the measured phase, or of the drain after it: requests of the measured phase that ended in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Second {
-    /// Its start, ns after the start of the measured phase.
-    pub start_ns: u64,
-    /// Its length; one second, less for the last one.
-    pub length_ns: u64,
-    /// Requests that ended ok in it.
+    /// Seconds of the measured phase before it.
+    pub second: u64,
+    /// Requests that ended ok.
     pub completed: u64,
-    /// Requests that ended otherwise in it.
-    pub not_ok: u64,
-    /// The mean response time of those completed.
+    /// Requests with an answer that is no success.
+    pub failed: u64,
+    /// The mean response time, ok and censored requests together.
     pub mean_ns: Option<u64>,
+    /// Their median.
+    pub p50_ns: Option<u64>,
     /// Their 99th percentile.
     pub p99_ns: Option<u64>,
 }
@@ -212,7 +212,7 @@ pub struct Trend {
 pub struct SlowRequest {
     /// Its number in the stream, from 0.
     pub sequence: u64,
-    /// Its intended start, ns after the start of the measured phase.
+    /// Its intended start, ns after `started`, as in `requests.jsonl`.
     pub intended_ns: u64,
     /// Done − intended start.
     pub response_ns: u64,

@@ -121,3 +121,14 @@ fn the_worst_finding_decides_on_trust() {
     assert_eq!(Trust::of(&[finding(Severity::Suspect), finding(Severity::Note)]), Trust::Suspect);
     assert_eq!(Trust::of(&[finding(Severity::Invalid), finding(Severity::Suspect)]), Trust::Invalid);
 }
+
+#[test]
+fn a_plan_is_kept_with_its_seed_and_can_be_run_again() {
+    let text = "seed = 11\ntarget.uri = \"practice\"\n[[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"500/s\"\n";
+    let plan = crate::scenario::parse(text, "x.toml", &crate::scenario::Overrides::default()).unwrap();
+    let mut document = RunDocument::begun("id", "x", WallTime::default());
+    assert!(matches!(document.plan(), Err(ModelError::Plan(_))));
+    document.set_plan(&plan);
+    let read = RunDocument::from_json(&document.to_json()).unwrap();
+    assert_eq!((read.plan().unwrap(), read.seed), (plan, 11));
+}
