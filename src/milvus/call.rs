@@ -46,10 +46,13 @@ pub(crate) struct Caller {
 impl Caller {
     /// A caller of `path` (such as `/milvus.proto.milvus.MilvusService/Search`) that sends `headers` (authorization, for
     /// instance) with every call.
-    pub(crate) fn new(path: &'static str, mut headers: HeaderMap) -> Self {
+    ///
+    /// # Panics
+    /// Where the path is none; paths come from the protobuf, not from users.
+    pub(crate) fn new(path: &str, mut headers: HeaderMap) -> Self {
         headers.insert(http::header::TE, HeaderValue::from_static("trailers"));
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        Self { uri: Uri::from_static(path), headers }
+        Self { uri: path.parse().expect("a method's path is a URI"), headers }
     }
 
     /// Sends one request (`framed`: prefix and message) and waits for the whole answer.
