@@ -191,5 +191,4 @@ fn law(process: Process, every: u32, x: f64) -> (f64, f64) {
 }
 
 #[cfg(test)]
-#[path = "arrivals_tests.rs"]
 mod tests;

@@ -57,8 +57,8 @@ pub fn effective_size(series: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::simulate;
     use super::*;
+    use crate::stats::simulate;
 
     #[test]
     fn a_series_with_known_memory_is_worth_its_closed_form() {

@@ -162,5 +162,4 @@ impl Batches {
 }
 
 #[cfg(test)]
-#[path = "batches_tests.rs"]
 mod tests;

@@ -181,5 +181,4 @@ pub fn mean(values: &[f64], confidence: f64) -> Option<(f64, Interval)> {
 }
 
 #[cfg(test)]
-#[path = "interval_tests.rs"]
 mod tests;

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_simulated_queue_of_three_servers_has_these_quantiles() {
-        let mut times = super::super::simulate::mmc_responses(3, 240.0, 100.0, 400_000, 7);
+        let mut times = crate::stats::simulate::mmc_responses(3, 240.0, 100.0, 400_000, 7);
         times.sort_by(f64::total_cmp);
         // Independent samples would scatter by √(q(1−q)/n)/f(x): 0.2 % to 0.5 % of the quantile here. At ρ = 0.8 responses stay
         // correlated over some ρ/(1−ρ)² · 2 ≈ 50 of them, so ×7, and four of these deviations: 10 % is never reached by chance, while

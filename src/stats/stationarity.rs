@@ -136,5 +136,4 @@ fn logarithms(figures: &[f64]) -> Option<Vec<f64>> {
 }
 
 #[cfg(test)]
-#[path = "stationarity_tests.rs"]
 mod tests;

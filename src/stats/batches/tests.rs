@@ -1,7 +1,7 @@
 use rand::rngs::StdRng;
 
-use super::super::{interval, queue, simulate};
 use super::*;
+use crate::stats::{interval, queue, simulate};
 
 /// Seconds of a queue's responses, by arrival, after a warm-up of 10 s.
 fn queue_run(seconds: usize, arrivals_per_s: f64, services_per_s: f64, rng: &mut StdRng) -> (Histogram, Batches) {

@@ -1,8 +1,8 @@
 use rand::rngs::StdRng;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::super::simulate;
 use super::*;
+use crate::stats::simulate;
 
 /// Thirty seconds of a plan, of which a window of 100 neighbours is kept each second, and how it was sent.
 fn sent_as(process: Process, rate: f64, rng: &mut StdRng, mut send: impl FnMut(f64, &mut StdRng) -> f64) -> Vec<Vec<(u64, u64)>> {
@@ -96,8 +96,8 @@ fn a_generator_that_waits_for_its_answers_is_off_the_plan() {
 #[test]
 fn a_plan_that_is_another_process_is_found_although_every_send_is_on_time() {
     let mut rng = simulate::rng(6);
-    for (planned, sent_as) in [(Process::Poisson, Process::Constant), (Process::Constant, Process::Poisson)] {
-        let sent = sent_as(sent_as, 1000.0, &mut rng, |at, _| at);
+    for (planned, real) in [(Process::Poisson, Process::Constant), (Process::Constant, Process::Poisson)] {
+        let sent = sent_as(real, 1000.0, &mut rng, |at, _| at);
         let found = checked(planned, 1000.0, 1, &sent);
         // |F − G| of equal and exponential gaps, half a gap forgiven: 1 − e^(−1/2) = 0.39.
         assert!(found.off_plan && (found.gap_distance - 0.39).abs() < 0.05, "{found:?}");
@@ -166,8 +166,10 @@ fn slow_streams_cut_into_windows_are_on_the_plan() {
     // Gaps over a window's end are lost, and long gaps more often: what that does to the law stays far below the limit.
     let mut rng = simulate::rng(10);
     for rate in [5.0, 20.0, 500.0] {
-        let all: Vec<(u64, u64)> =
-            simulate::poisson_arrivals(rate, (rate * 120.0) as usize, &mut rng).into_iter().map(|s| ((s * 1e9) as u64, (s * 1e9) as u64 + 9)).collect();
+        let all: Vec<(u64, u64)> = simulate::poisson_arrivals(rate, (rate * 120.0) as usize, &mut rng)
+            .into_iter()
+            .map(|s| ((s * 1e9) as u64, (s * 1e9) as u64 + 9))
+            .collect();
         let found = check(Process::Poisson, 1, &super::windows(&all, 1_000_000_000, |_| 1e9 / rate));
         assert!(found.effect_size < 0.7 && !found.off_plan, "{rate}: {found:?}");
     }

@@ -1,5 +1,5 @@
-use super::super::simulate;
 use super::*;
+use crate::stats::simulate;
 
 /// Per-second medians (s) of M/M/1 at 350/s of 500/s.
 fn queue_medians(seconds: usize, rng: &mut rand::rngs::StdRng) -> Vec<f64> {

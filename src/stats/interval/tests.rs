@@ -1,5 +1,5 @@
-use super::super::simulate;
 use super::*;
+use crate::stats::simulate;
 
 fn close(a: f64, b: f64, relative: f64) {
     assert!((a - b).abs() <= relative * b.abs().max(1e-300), "{a} is not {b}");
