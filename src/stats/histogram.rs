@@ -251,7 +251,9 @@ mod tests {
             mut values in proptest::collection::vec(1_u64..MAX_NS, 1..300), q in 0.0_f64..1.0
         ) {
             let mut histogram = Histogram::new();
-            values.iter().for_each(|ns| histogram.record(*ns));
+            for ns in &values {
+                histogram.record(*ns);
+            }
             values.sort_unstable();
             let truth = values[Histogram::rank(q, values.len() as u64) as usize - 1];
             let told = histogram.quantile_ns(q);
@@ -266,7 +268,9 @@ mod tests {
         ) {
             let of = |values: &[u64]| {
                 let mut histogram = Histogram::new();
-                values.iter().for_each(|ns| histogram.record(*ns));
+                for ns in values {
+                    histogram.record(*ns);
+                }
                 histogram
             };
             let mut sum = of(&a);

@@ -2,6 +2,28 @@
 //!
 //! Every function names its source, its units and its range. What cannot be computed from too little data is `None`, never a
 //! figure that looks precise.
+//!
+//! The self-checks ([`arrivals`], [`stationarity`]) ask for the size of an effect first and for its significance second: a
+//! plain test of a million samples rejects a perfect instrument. [`ALPHA_EACH`] is the chance of a false alarm that each may
+//! take.
 
-pub mod histogram;
 pub mod arrivals;
+pub mod autocorrelation;
+pub mod batches;
+pub mod censored;
+pub mod histogram;
+pub mod interval;
+pub mod queue;
+#[cfg(test)]
+mod simulate;
+pub mod stationarity;
+
+/// The confidence of every interval that is printed beside a percentile.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// The chance that any self-check of a sound run speaks up, over all of them together.
+pub const ALPHA_OVER_ALL: f64 = 0.001;
+
+/// What one check may take of [`ALPHA_OVER_ALL`]: four of them (displaced sends, gaps, level shift, trend) on up to eight
+/// streams, by Bonferroni's inequality. Effects worth a word are so large that the small share costs no power.
+pub const ALPHA_EACH: f64 = ALPHA_OVER_ALL / (4.0 * 8.0);
