@@ -4,6 +4,8 @@ mod address;
 mod call;
 pub mod connection;
 mod gather;
+pub mod collection;
+pub mod operation;
 pub mod settings;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};

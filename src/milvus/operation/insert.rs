@@ -1,0 +1,96 @@
+//! New rows, from clusters that no query is drawn from.
+
+use bytes::BytesMut;
+
+use crate::wire::method_path;
+use crate::workload::{Vectors, WrittenIds};
+
+use super::answer::{Refusal, judge};
+use super::protobuf::{PREFIX, Value, begin_message, end_message};
+use super::rows::RowWriter;
+use super::{Kind, MAX_MESSAGE, Operation, OperationError, Work};
+
+/// What a stream of inserts writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Rows in one request, 1 or more.
+    pub batch: u32,
+}
+
+impl Kind for Settings {
+    const NAME: &'static str = "insert";
+    const METHOD: &'static str = "Insert";
+
+    fn make(&self, work: &Work) -> Result<Box<dyn Operation>, OperationError> {
+        Ok(Box::new(Insert::new(*self, work)?))
+    }
+}
+
+/// `MutationResult.timestamp`.
+const TIMESTAMP: u32 = 9;
+
+#[derive(Debug)]
+pub(crate) struct Insert {
+    path: String,
+    rows: RowWriter,
+    ids: WrittenIds,
+    batch: u32,
+    vectors: Vectors,
+    stream: u16,
+}
+
+impl Insert {
+    pub(crate) fn new(settings: Settings, work: &Work) -> Result<Self, OperationError> {
+        if settings.batch == 0 {
+            return Err(OperationError::NoRows);
+        }
+        let mut rows = RowWriter::new(&work.collection);
+        let bytes = rows.longest(settings.batch as usize) + PREFIX;
+        if bytes > MAX_MESSAGE {
+            let fixed = rows.longest(0) + PREFIX;
+            let fits = (MAX_MESSAGE - fixed) / (rows.longest(1) + PREFIX - fixed);
+            return Err(OperationError::Batch { batch: settings.batch, dim: work.collection.dim, bytes, fits });
+        }
+        // Columns that are the same for every batch are made here rather than by the first request.
+        rows.write(&mut BytesMut::new(), std::iter::repeat_n(0, settings.batch as usize), |_, _| {});
+        Ok(Self {
+            path: method_path(Settings::METHOD),
+            rows,
+            ids: WrittenIds::new(work.stream, settings.batch),
+            batch: settings.batch,
+            vectors: work.vectors.clone(),
+            stream: work.stream,
+        })
+    }
+}
+
+impl Operation for Insert {
+    fn path(&self) -> &str {
+        &self.path
+    }
+
+    fn longest(&self) -> usize {
+        self.rows.longest(self.batch as usize) + PREFIX
+    }
+
+    fn encode(&mut self, sequence: u64, out: &mut BytesMut) {
+        let start = begin_message(out);
+        let ids = (0..self.batch as usize).map(|index| self.ids.id(sequence, index as u32));
+        let (vectors, stream) = (&self.vectors, self.stream);
+        self.rows.write(out, ids, |index, vector| vectors.written(stream, sequence, index as u32, vector));
+        end_message(out, start);
+    }
+
+    fn judge(&mut self, _: u64, _: bool, answer: &[u8]) -> Result<Option<u64>, Refusal> {
+        let mut written = None;
+        judge(answer, |field, value| {
+            if let (TIMESTAMP, Value::Varint(timestamp)) = (field, value) {
+                written = Some(timestamp);
+            }
+        })?;
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests;
