@@ -190,3 +190,6 @@ fn span_count(data: &TracesData) -> u64 {
 pub fn json_line(data: &TracesData) -> serde_json::Result<String> {
     serde_json::to_string(data)
 }
+
+#[cfg(test)]
+mod tests;

@@ -237,5 +237,4 @@ impl Bursts {
 }
 
 #[cfg(test)]
-#[path = "decision_tests.rs"]
 mod tests;

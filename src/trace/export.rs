@@ -1,7 +1,7 @@
 //! From the lanes' rings to the collector, with every span accounted for.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use opentelemetry_sdk::trace::SpanData;
 
@@ -52,7 +52,7 @@ impl Exporter {
     /// Starts the exporter's thread and gives each lane its way in. Connects to nothing yet: a collector that is down shows
     /// in the accounting, not here.
     pub fn start(
-        settings: ExportSettings,
+        settings: &ExportSettings,
         anchor: Anchor,
         lanes: usize,
         sink: Option<Box<dyn SampledSink>>,
@@ -76,6 +76,13 @@ impl Exporter {
     pub fn disabled(lanes: usize) -> (Self, Vec<SpanLane>) {
         let (ways, counts) = (0..lanes).map(|_| SpanLane::new(None)).unzip();
         (Self { lanes: counts, pump: None, limit: Nanos::ZERO }, ways)
+    }
+
+    /// Holds why the first spans failed, once some have; to be kept beyond [`Exporter::finish`], for the message beside the
+    /// count. Names status and cause as the connection gives them, and no header.
+    #[must_use]
+    pub fn failure(&self) -> Arc<OnceLock<String>> {
+        self.pump.as_ref().map(|pump| pump.failure.clone()).unwrap_or_default()
     }
 
     /// What became of the spans so far. Those still on their way are in `ended` alone, so only [`Exporter::finish`] gives
@@ -149,5 +156,4 @@ impl Source for Lanes {
 }
 
 #[cfg(test)]
-#[path = "export_tests.rs"]
 mod tests;

@@ -18,6 +18,7 @@ mod lane;
 mod overdue;
 mod propagation;
 mod pump;
+mod rejected;
 mod request;
 mod sender;
 mod server_span;

@@ -14,19 +14,20 @@ pub(super) struct Overdue {
     /// The number of the bucket that contains the present.
     present: u64,
     unanswered: [u32; BUCKETS + 1],
-    overdue: u64,
+    /// Unanswered requests that have left the window.
+    left: u64,
 }
 
 impl Overdue {
     /// Nothing is under way yet. A request is overdue beyond `limit`.
     pub(super) fn new(limit: Nanos) -> Self {
-        Self { width: (limit.0 / BUCKETS as u64).max(1), present: 0, unanswered: [0; BUCKETS + 1], overdue: 0 }
+        Self { width: (limit.0 / BUCKETS as u64).max(1), present: 0, unanswered: [0; BUCKETS + 1], left: 0 }
     }
 
     /// Whether any request under way is older than the limit.
     pub(super) fn any(&mut self, now: Moment) -> bool {
         self.advance(now);
-        self.overdue > 0
+        self.left > 0
     }
 
     /// A request was sent.
@@ -40,7 +41,7 @@ impl Overdue {
         self.advance(now);
         let bucket = sent.as_ns() / self.width;
         if bucket + (BUCKETS as u64) < self.present {
-            self.overdue = self.overdue.saturating_sub(1);
+            self.left = self.left.saturating_sub(1);
             return true;
         }
         let count = &mut self.unanswered[Self::place(bucket)];
@@ -55,7 +56,7 @@ impl Overdue {
         let steps = to.saturating_sub(self.present).min(self.unanswered.len() as u64);
         for step in 1..=steps {
             let place = Self::place(to - steps + step);
-            self.overdue += u64::from(std::mem::take(&mut self.unanswered[place]));
+            self.left += u64::from(std::mem::take(&mut self.unanswered[place]));
         }
         self.present = self.present.max(to);
     }

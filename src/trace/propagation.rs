@@ -43,11 +43,10 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client_request_id
 pub fn context_header(propagation: Propagation, decision: &Decision) -> Option<ContextHeader> {
     let sampled = decision.is_sampled();
     let (name, value) = match propagation {
-        Propagation::None => return None,
         Propagation::TraceparentAlways if decision.trace_id != TraceId::INVALID => (TRACEPARENT, traceparent(decision)),
         Propagation::Traceparent if sampled => (TRACEPARENT, traceparent(decision)),
         Propagation::ClientRequestId if sampled => (CLIENT_REQUEST_ID, value(&hex::<32>(&decision.trace_id.to_bytes()))),
-        _ => return None,
+        Propagation::None | Propagation::Traceparent | Propagation::TraceparentAlways | Propagation::ClientRequestId => return None,
     };
     Some(ContextHeader { name, value })
 }

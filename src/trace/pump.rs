@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
@@ -20,6 +21,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, Moment, SystemClock, SystemTimer, Timer, Wait, now};
 use crate::units::Nanos;
 
+use super::rejected::Rejected;
 use super::sender::{Sender, Sent};
 use super::{Destination, TraceError};
 
@@ -68,6 +70,8 @@ struct Stop {
 #[derive(Debug)]
 pub(super) struct Pump {
     pub(super) counts: Arc<PumpCounts>,
+    /// Why the first spans failed.
+    pub(super) failure: Arc<OnceLock<String>>,
     stop: Arc<Stop>,
     ended: Receiver<()>,
     thread: JoinHandle<()>,
@@ -82,6 +86,7 @@ impl Pump {
             (destination.map(Sender::new).transpose()?, SystemClock { wait: Wait::Sleep }.timer().map_err(failed)?)
         };
         let (stop, counts) = (Arc::new(Stop::default()), Arc::new(PumpCounts::default()));
+        let failure = Arc::new(OnceLock::new());
         let (end, ended) = sync_channel(1);
         let worker = Worker {
             source,
@@ -92,6 +97,7 @@ impl Pump {
             delay: destination.map_or(TICK, |destination| destination.delay),
             stop: stop.clone(),
             counts: counts.clone(),
+            failure: failure.clone(),
         };
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
@@ -104,7 +110,7 @@ impl Pump {
                 let _ = end.send(());
             })
             .map_err(failed)?;
-        Ok(Self { counts, stop, ended, thread })
+        Ok(Self { counts, failure, stop, ended, thread })
     }
 
     /// Sends what is there and ends; what could not be sent within the limit is left.
@@ -135,12 +141,14 @@ struct Worker<S: Source> {
     delay: Nanos,
     stop: Arc<Stop>,
     counts: Arc<PumpCounts>,
+    failure: Arc<OnceLock<String>>,
 }
 
-type Export = Pin<Box<dyn Future<Output = Sent> + Send>>;
+type Export = Pin<Box<dyn Future<Output = Sent>>>;
 
 impl<S: Source> Worker<S> {
     async fn run(mut self, mut timer: SystemTimer) {
+        let rejected = Rc::new(Rejected::listen());
         let mut under_way: Option<Export> = None;
         let mut oldest = None;
         loop {
@@ -156,7 +164,7 @@ impl<S: Source> Worker<S> {
                 oldest = if self.queue.is_empty() { None } else { oldest.or(Some(present)) };
                 let waited = oldest.is_some_and(|since| present.since(since) >= self.delay);
                 if self.queue.len() >= self.batch || waited || (deadline.is_some() && oldest.is_some()) {
-                    under_way = self.export();
+                    under_way = self.export(&rejected);
                     oldest = None;
                 } else if deadline.is_some() {
                     break;
@@ -166,6 +174,9 @@ impl<S: Source> Worker<S> {
             let next = deadline.map_or(next, |deadline| deadline.min(next));
             if let Some(sent) = wait(&mut under_way, &mut timer, next, &self.stop.wake).await {
                 self.counts.exported.fetch_add(sent.exported, Ordering::AcqRel);
+                if let Some(why) = sent.why {
+                    let _ = self.failure.set(why);
+                }
                 // At the end a collector that does not take spans is not asked again: the run must not wait for it.
                 if sent.failed > 0 && deadline.is_some() {
                     break;
@@ -175,11 +186,12 @@ impl<S: Source> Worker<S> {
         self.source.close();
     }
 
-    fn export(&mut self) -> Option<Export> {
+    fn export(&mut self, rejected: &Rc<Rejected>) -> Option<Export> {
         let sender = self.sender.clone()?;
         let taken = self.queue.len().min(self.batch);
         let batch: Vec<SpanData> = self.queue.drain(..taken).map(|item| self.source.build(&item)).collect();
-        Some(Box::pin(async move { sender.send(batch).await }))
+        let rejected = rejected.clone();
+        Some(Box::pin(async move { sender.send(batch, &rejected).await }))
     }
 }
 

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn the_names_are_those_of_the_grpc_library() {
         for (code, name) in GRPC_NAMES.iter().enumerate() {
-            let theirs = format!("{:?}", tonic::Code::from(code as i32));
+            let theirs = format!("{:?}", tonic::Code::from(i32::try_from(code).unwrap()));
             assert_eq!(name.replace('_', "").to_lowercase(), theirs.to_lowercase());
         }
     }

@@ -8,31 +8,36 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use tonic::metadata::{MetadataKey, MetadataMap, MetadataValue};
 use tonic::transport::{Certificate, ClientTlsConfig};
 
+use crate::units::Nanos;
+
+use super::rejected::Rejected;
 use super::{Destination, TraceError};
 
 /// An OTLP/gRPC connection, opened when the first batch goes and again after it was lost.
 #[derive(Debug)]
 pub(super) struct Sender {
     exporter: opentelemetry_otlp::SpanExporter,
-    timeout: std::time::Duration,
+    timeout: Nanos,
 }
 
 /// What became of one batch; exported + failed are its spans.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Sent {
     pub(super) exported: u64,
     pub(super) failed: u64,
+    /// Why they failed, where some have.
+    pub(super) why: Option<String>,
 }
 
 impl Sender {
     /// Must be called inside the runtime that will send. Connects to nothing yet, so a collector that is down is no error.
     pub(super) fn new(destination: &Destination) -> Result<Self, TraceError> {
         let wrong = |cause: String| TraceError::Endpoint { endpoint: destination.endpoint.clone(), cause };
-        let timeout = destination.timeout.as_duration();
+        let timeout = destination.timeout;
         let mut builder = opentelemetry_otlp::SpanExporter::builder()
             .with_tonic()
             .with_endpoint(destination.endpoint.clone())
-            .with_timeout(timeout)
+            .with_timeout(timeout.as_duration())
             .with_metadata(metadata(destination)?);
         if destination.gzip {
             builder = builder.with_compression(opentelemetry_otlp::Compression::Gzip);
@@ -46,12 +51,19 @@ impl Sender {
     }
 
     /// Sends one batch. Ends within the destination's timeout, whatever the collector does.
-    pub(super) async fn send(&self, batch: Vec<SpanData>) -> Sent {
+    pub(super) async fn send(&self, batch: Vec<SpanData>, rejected: &Rejected) -> Sent {
         let spans = batch.len() as u64;
-        match tokio::time::timeout(self.timeout, self.exporter.export(batch)).await {
-            Ok(Ok(())) => Sent { exported: spans, failed: 0 },
-            Ok(Err(_)) | Err(_) => Sent { exported: 0, failed: spans },
-        }
+        rejected.take();
+        let result = tokio::time::timeout(self.timeout.as_duration(), self.exporter.export(batch)).await;
+        let (failed, why) = match result {
+            Ok(Ok(())) => match rejected.take().min(spans) {
+                0 => (0, None),
+                refused => (refused, Some(format!("the collector took an export and refused {refused} of {spans} spans in it"))),
+            },
+            Ok(Err(error)) => (spans, Some(error.to_string())),
+            Err(_) => (spans, Some(format!("the collector did not answer within {}", self.timeout.human()))),
+        };
+        Sent { exported: spans - failed, failed, why }
     }
 }
 

@@ -179,3 +179,6 @@ impl Source for Server {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,20 +16,20 @@ pub struct Settings {
     /// sent. `sampleFraction`, Milvus's own spelling, is accepted too. Left out: 0.
     #[serde(alias = "sampleFraction")]
     pub sample_fraction: Fraction,
-    /// Where spans go by OTLP over gRPC: a URL such as "http://localhost:4317", or "built-in" for tailtrace's own collector,
+    /// Where spans go by OTLP over gRPC: a URL such as `http://localhost:4317`, or `built-in` for tailtrace's own collector,
     /// which writes `spans.jsonl`. Left out: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` or `OTEL_EXPORTER_OTLP_ENDPOINT`, and
-    /// without them "built-in".
+    /// without them `built-in`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
-    /// The Jaeger whose pages links lead to and whose API `explain` asks, such as "http://localhost:16686".
+    /// The Jaeger whose pages links lead to and whose API `explain` asks, such as `http://localhost:16686`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jaeger: Option<String>,
-    /// What travels with a request, so that Milvus joins its trace. Left out: "traceparent".
+    /// What travels with a request, so that Milvus joins its trace. Left out: `traceparent`.
     pub propagation: Propagation,
     /// Samples more of the requests that are sent while an older one is overdue. Left out: no more than the fraction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burst: Option<Burst>,
-    /// The service under which the client's spans stand. Left out: `OTEL_SERVICE_NAME`, and without it "tailtrace".
+    /// The service under which the client's spans stand. Left out: `OTEL_SERVICE_NAME`, and without it `tailtrace`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_name: Option<String>,
 }

@@ -3,6 +3,9 @@
 use std::net::TcpListener;
 use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse};
+
 use super::*;
 use crate::clock::{Moment, now};
 use crate::trace::collector::{Collector, SpanSink, TracesData};
@@ -90,7 +93,7 @@ fn silent_listener() -> (TcpListener, String) {
 fn every_span_of_every_lane_arrives_once_and_is_counted() {
     let (collector, exports) = collector(usize::MAX);
     let (sink, seen) = seen();
-    let (exporter, mut lanes) = Exporter::start(settings(&collector.url()), Anchor::take(), 3, Some(sink)).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&settings(&collector.url()), Anchor::take(), 3, Some(sink)).unwrap();
     for (n, lane) in lanes.iter_mut().enumerate() {
         end_many(lane, n as u64 * 10_000, 1_000);
     }
@@ -123,7 +126,7 @@ fn the_collector_receives_the_run_s_service_resource_and_exact_times() {
     let mut settings = settings(&collector.url());
     settings.destination.as_mut().unwrap().resource.insert("deployment.environment".into(), "ci".into());
     let anchor = Anchor::at(Moment::from_ns(0), 1_700_000_000_000_000_000);
-    let (exporter, mut lanes) = Exporter::start(settings, anchor, 1, None).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&settings, anchor, 1, None).unwrap();
     end_many(&mut lanes[0], 5, 1);
     assert_eq!(exporter.finish().exported, 1);
     let data = exports.recv().unwrap();
@@ -145,7 +148,7 @@ fn gzip_is_understood() {
     let (collector, _exports) = collector(usize::MAX);
     let mut settings = settings(&collector.url());
     settings.destination.as_mut().unwrap().gzip = true;
-    let (exporter, mut lanes) = Exporter::start(settings, Anchor::take(), 1, None).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&settings, Anchor::take(), 1, None).unwrap();
     end_many(&mut lanes[0], 0, 700);
     assert_eq!(exporter.finish().exported, 700);
     assert_eq!(collector.stop().spans, 700);
@@ -156,10 +159,12 @@ fn a_collector_that_is_down_costs_spans_and_no_more() {
     let (listener, url) = silent_listener();
     drop(listener);
     let (sink, seen) = seen();
-    let (exporter, mut lanes) = Exporter::start(settings(&url), Anchor::take(), 1, Some(sink)).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&settings(&url), Anchor::take(), 1, Some(sink)).unwrap();
     end_many(&mut lanes[0], 0, 600);
+    let failure = exporter.failure();
     let account = exporter.finish();
     assert_eq!(account, Accounting { ended: 600, exported: 0, dropped: 0, failed: 600, unseen: 0 });
+    assert!(failure.get().unwrap().contains("refused"), "{failure:?}");
     assert_eq!(seen.try_iter().count(), 601, "the requests are recorded all the same");
 }
 
@@ -168,7 +173,7 @@ fn a_collector_that_never_answers_holds_the_end_up_to_its_limit_only() {
     let (_listener, url) = silent_listener();
     let limit = Nanos::from_millis(300);
     let settings = ExportSettings { finish_limit: limit, ..settings(&url) };
-    let (exporter, mut lanes) = Exporter::start(settings, Anchor::take(), 1, None).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&settings, Anchor::take(), 1, None).unwrap();
     end_many(&mut lanes[0], 0, 600);
     let begun = now();
     let account = exporter.finish();
@@ -185,7 +190,7 @@ fn while_an_export_hangs_the_queue_fills_and_then_drops_but_the_sink_misses_none
     let destination = settings.destination.as_mut().unwrap();
     (destination.batch, destination.queue) = (10, 100);
     let (sink, seen) = seen();
-    let (exporter, mut lanes) = Exporter::start(settings, Anchor::take(), 1, Some(sink)).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&settings, Anchor::take(), 1, Some(sink)).unwrap();
     end_many(&mut lanes[0], 0, 50);
     // The first look of the thread takes what there is, and one batch of it hangs from then on.
     assert_eq!(seen.iter().take(50).flatten().max(), Some(49));
@@ -203,7 +208,7 @@ fn while_an_export_hangs_the_queue_fills_and_then_drops_but_the_sink_misses_none
 fn a_full_ring_drops_and_counts_without_waiting() {
     let (_listener, url) = silent_listener();
     let settings = ExportSettings { ring: 4, finish_limit: Nanos::from_millis(50), ..settings(&url) };
-    let (exporter, mut lanes) = Exporter::start(settings, Anchor::take(), 1, None).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&settings, Anchor::take(), 1, None).unwrap();
     end_many(&mut lanes[0], 0, 100_000);
     let account = exporter.finish();
     assert_eq!(account.ended, 100_000);
@@ -215,7 +220,7 @@ fn spans_that_the_collector_refuses_have_failed() {
     let (collector, _exports) = collector(1);
     let mut settings = settings(&collector.url());
     settings.destination.as_mut().unwrap().batch = 100;
-    let (exporter, mut lanes) = Exporter::start(settings, Anchor::take(), 1, None).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&settings, Anchor::take(), 1, None).unwrap();
     end_many(&mut lanes[0], 0, 100);
     while exporter.so_far().exported < 100 {
         std::thread::yield_now();
@@ -228,10 +233,47 @@ fn spans_that_the_collector_refuses_have_failed() {
     assert!(received.error.unwrap().to_string().contains("no space left"));
 }
 
+/// A collector that takes an export and refuses some of its spans, as OTLP allows.
+struct Picky;
+
+#[tonic::async_trait]
+impl TraceService for Picky {
+    async fn export(
+        &self,
+        _: tonic::Request<ExportTraceServiceRequest>,
+    ) -> Result<tonic::Response<ExportTraceServiceResponse>, tonic::Status> {
+        let partial = ExportTracePartialSuccess { rejected_spans: 7, error_message: "too old".into() };
+        Ok(tonic::Response::new(ExportTraceServiceResponse { partial_success: Some(partial) }))
+    }
+}
+
+#[test]
+fn spans_that_an_accepted_export_leaves_out_have_failed_too() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let incoming = tonic::transport::server::TcpIncoming::from(tokio::net::TcpListener::from_std(listener).unwrap());
+            let picky = tonic::transport::Server::builder().add_service(TraceServiceServer::new(Picky));
+            picky.serve_with_incoming_shutdown(incoming, async { drop(stopped.await) }).await.unwrap();
+        });
+    });
+    let (exporter, mut lanes) = Exporter::start(&settings(&url), Anchor::take(), 1, None).unwrap();
+    end_many(&mut lanes[0], 0, 100);
+    let failure = exporter.failure();
+    let account = exporter.finish();
+    assert_eq!(account, Accounting { ended: 100, exported: 93, dropped: 0, failed: 7, unseen: 0 });
+    assert!(failure.get().unwrap().contains("7 of 100"), "{failure:?}");
+    stop.send(()).unwrap();
+    server.join().unwrap();
+}
+
 #[test]
 fn without_a_destination_everything_is_dropped_and_the_sink_is_fed() {
     let (sink, seen) = seen();
-    let (exporter, mut lanes) = Exporter::start(ExportSettings::new(None, identity()), Anchor::take(), 2, Some(sink)).unwrap();
+    let (exporter, mut lanes) = Exporter::start(&ExportSettings::new(None, identity()), Anchor::take(), 2, Some(sink)).unwrap();
     end_many(&mut lanes[1], 0, 70);
     let account = exporter.finish();
     assert_eq!(account, Accounting { ended: 70, exported: 0, dropped: 70, failed: 0, unseen: 0 });
@@ -248,11 +290,11 @@ fn a_disabled_exporter_only_counts() {
 #[test]
 fn an_endpoint_that_cannot_be_one_is_an_error_before_any_load() {
     let mut settings = settings("http://[::1");
-    let error = Exporter::start(settings.clone(), Anchor::take(), 1, None).unwrap_err().to_string();
+    let error = Exporter::start(&settings, Anchor::take(), 1, None).unwrap_err().to_string();
     assert!(error.contains("http://[::1") && error.contains("http://localhost:4317"), "{error}");
     let destination = settings.destination.as_mut().unwrap();
     destination.endpoint = "http://127.0.0.1:1".into();
     destination.headers.insert("x-key".into(), "se\u{1}cret".into());
-    let error = Exporter::start(settings, Anchor::take(), 1, None).unwrap_err().to_string();
+    let error = Exporter::start(&settings, Anchor::take(), 1, None).unwrap_err().to_string();
     assert!(error.contains("x-key") && !error.contains("cret"), "{error}");
 }
