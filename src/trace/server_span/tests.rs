@@ -61,7 +61,7 @@ fn spans_that_end_after_the_exporter_are_dropped_and_nobody_waits() {
     let (exporter, spans) = ServerSpanExporter::start(&Destination::new(format!("http://{address}"), STANDALONE), Anchor::take()).unwrap();
     assert_eq!(exporter.finish(Nanos::from_secs(5)), (0, 0));
     let span = ServerSpan::server(&mut Ids::new(), caller(), "late", at(0), at(1));
-    for _ in 0..WAITING + 1 {
+    for _ in 0..=WAITING {
         spans.end(span.clone());
     }
     assert_eq!(spans.dropped.load(Ordering::Relaxed), WAITING as u64 + 1);
