@@ -2,9 +2,9 @@
 
 mod address;
 mod call;
+pub mod collection;
 pub mod connection;
 mod gather;
-pub mod collection;
 pub mod operation;
 pub mod settings;
 

@@ -38,7 +38,7 @@ const MAX_NAME: usize = 255;
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Target")]
 pub struct TargetSettings {
-    /// "practice" for the built-in target, or a URI: "http://localhost:19530", "https://…".
+    /// "practice" for the built-in target, or a URI such as `http://localhost:19530` or `https://…`.
     pub uri: Address,
     /// The environment variable that holds the token: "user:password" or an API key. Left out: no credentials are sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

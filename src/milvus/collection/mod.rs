@@ -3,4 +3,5 @@
 mod description;
 
 pub use description::{Collection, Filled, Primary, PrimaryKind, Scalar};
+#[allow(unused_imports, reason = "the set-up that makes collections is not here yet")]
 pub(crate) use description::{OWN_PRIMARY, OWN_VECTOR};

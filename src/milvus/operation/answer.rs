@@ -1,26 +1,16 @@
 //! Whether an answer says success: only its status is read, however long it is.
 
+use crate::load::Failure;
 use crate::trace::Outcome;
 
 use super::protobuf::{Fields, Malformed, Value};
 
-/// Why an answer under a gRPC OK is no success.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{outcome}: {reason}")]
-pub struct Refusal {
-    /// What it is counted under.
-    pub outcome: Outcome,
-    /// What Milvus said.
-    pub reason: String,
-}
-
 /// gRPC's code for an answer that cannot be read.
 const INTERNAL: u8 = 13;
 
-impl From<Malformed> for Refusal {
-    fn from(_: Malformed) -> Self {
-        Self { outcome: Outcome::Grpc(INTERNAL), reason: "the answer is no protobuf message: is this a Milvus?".to_owned() }
-    }
+/// An answer that cannot be read is no success.
+fn unreadable(_: Malformed) -> Failure {
+    Failure { outcome: Outcome::Grpc(INTERNAL), reason: "the answer is no protobuf message: is this a Milvus?".to_owned() }
 }
 
 /// Walks over an answer whose field 1 is a `common.Status`, as that of every answer is, and hands the other fields to
@@ -28,11 +18,11 @@ impl From<Malformed> for Refusal {
 ///
 /// # Errors
 /// The status, where it is no success; and what is no message at all.
-pub(crate) fn judge(answer: &[u8], mut other: impl FnMut(u32, Value<'_>)) -> Result<(), Refusal> {
+pub(crate) fn judge(answer: &[u8], mut other: impl FnMut(u32, Value<'_>)) -> Result<(), Failure> {
     let mut status = Status::default();
     for field in Fields::of(answer) {
-        match field? {
-            (1, Value::Bytes(inner)) => status.read(inner)?,
+        match field.map_err(unreadable)? {
+            (1, Value::Bytes(inner)) => status.read(inner).map_err(unreadable)?,
             (number, value) => other(number, value),
         }
     }
@@ -59,13 +49,13 @@ impl<'a> Status<'a> {
         Ok(())
     }
 
-    fn judge(&self) -> Result<(), Refusal> {
+    fn judge(&self) -> Result<(), Failure> {
         if self.error_code == 0 && self.code == 0 {
             return Ok(());
         }
         // The newer code where the server fills it.
         let code = if self.code != 0 { self.code } else { self.error_code };
-        Err(Refusal { outcome: Outcome::Milvus(code), reason: String::from_utf8_lossy(self.reason).into_owned() })
+        Err(Failure { outcome: Outcome::Milvus(code), reason: String::from_utf8_lossy(self.reason).into_owned() })
     }
 }
 
@@ -93,7 +83,7 @@ mod tests {
             if crate::wire::is_success(&status) {
                 assert_eq!(judged, Ok(()));
             } else {
-                let expected = Refusal { outcome: Outcome::Milvus(crate::wire::failure_code(&status)), reason: "why".to_owned() };
+                let expected = Failure { outcome: Outcome::Milvus(crate::wire::failure_code(&status)), reason: "why".to_owned() };
                 assert_eq!(judged, Err(expected));
             }
         }
@@ -109,7 +99,7 @@ mod tests {
     fn a_status_behind_the_results_is_found() {
         let mut bytes = milvus::SearchResults { collection_name: "c".to_owned(), ..Default::default() }.encode_to_vec();
         bytes.extend(milvus::SearchResults { status: Some(status(0, 8, "slow down")), ..Default::default() }.encode_to_vec());
-        assert_eq!(judge(&bytes, |_, _| {}).unwrap_err().to_string(), "milvus:8: slow down");
+        assert_eq!(judge(&bytes, |_, _| {}).unwrap_err().reason, "slow down");
     }
 
     #[test]
@@ -122,7 +112,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_no_success() {
-        let refusal = judge(b"<html>", |_, _| {}).unwrap_err();
-        assert_eq!(refusal.outcome, Outcome::Grpc(INTERNAL));
+        let failure = judge(b"<html>", |_, _| {}).unwrap_err();
+        assert_eq!(failure.outcome, Outcome::Grpc(INTERNAL));
     }
 }

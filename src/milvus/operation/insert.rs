@@ -2,10 +2,11 @@
 
 use bytes::BytesMut;
 
+use crate::load::Failure;
 use crate::wire::method_path;
 use crate::workload::{Vectors, WrittenIds};
 
-use super::answer::{Refusal, judge};
+use super::answer::judge;
 use super::protobuf::{PREFIX, Value, begin_message, end_message};
 use super::rows::RowWriter;
 use super::{Kind, MAX_MESSAGE, Operation, OperationError, Work};
@@ -81,7 +82,7 @@ impl Operation for Insert {
         end_message(out, start);
     }
 
-    fn judge(&mut self, _: u64, _: bool, answer: &[u8]) -> Result<Option<u64>, Refusal> {
+    fn judge(&mut self, _: u64, _: bool, answer: &[u8]) -> Result<Option<u64>, Failure> {
         let mut written = None;
         judge(answer, |field, value| {
             if let (TIMESTAMP, Value::Varint(timestamp)) = (field, value) {

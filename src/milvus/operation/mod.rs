@@ -19,11 +19,11 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
+use crate::load::Failure;
 use crate::workload::Vectors;
 
 use super::collection::Collection;
 
-pub use answer::Refusal;
 pub use insert::Settings as InsertSettings;
 pub use kept::{Kept, KeptAnswer, MOST_KEPT};
 pub use recall::{Recall, mean_recall};
@@ -126,7 +126,7 @@ pub trait Operation: Send {
     ///
     /// # Errors
     /// The status inside the answer, where it is no success.
-    fn judge(&mut self, sequence: u64, measured: bool, answer: &[u8]) -> Result<Option<u64>, Refusal>;
+    fn judge(&mut self, sequence: u64, measured: bool, answer: &[u8]) -> Result<Option<u64>, Failure>;
 
     /// Ends the operation: what it kept.
     fn leave(self: Box<Self>) -> Kept {

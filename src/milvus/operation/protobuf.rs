@@ -5,8 +5,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-/// Bytes before a gRPC message: a flag (compressed or not) and the length, big-endian.
-pub(crate) const PREFIX: usize = 5;
+pub(crate) use super::super::call::PREFIX;
 
 /// How a field's value is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,7 +46,7 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::milvus::operation::Refusal;
+    use crate::load::Failure;
 
     /// Writes its number so many times.
     struct Repeat(usize);
@@ -61,7 +61,7 @@ mod tests {
         fn encode(&mut self, sequence: u64, out: &mut BytesMut) {
             out.resize(out.len() + self.0, sequence as u8);
         }
-        fn judge(&mut self, _: u64, _: bool, _: &[u8]) -> Result<Option<u64>, Refusal> {
+        fn judge(&mut self, _: u64, _: bool, _: &[u8]) -> Result<Option<u64>, Failure> {
             Ok(None)
         }
     }

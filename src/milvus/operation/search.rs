@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::Message;
 
+use crate::load::Failure;
 use crate::wire::milvus::SearchRequest;
 use crate::wire::{common, method_path};
 use crate::workload::Vectors;
 
 use super::super::collection::Collection;
 use super::super::settings::Consistency;
-use super::answer::{Refusal, judge};
+use super::answer::judge;
 use super::kept::{Keeper, Kept};
 use super::protobuf::{begin_message, end_message, field_len, put_number, write_floats};
 use super::{Kind, Operation, OperationError, Work};
@@ -117,7 +118,7 @@ impl Operation for Search {
         end_message(request, 0);
     }
 
-    fn judge(&mut self, sequence: u64, measured: bool, answer: &[u8]) -> Result<Option<u64>, Refusal> {
+    fn judge(&mut self, sequence: u64, measured: bool, answer: &[u8]) -> Result<Option<u64>, Failure> {
         judge(answer, |_, _| {})?;
         if measured {
             self.keeper.offer(sequence, answer);

@@ -54,7 +54,10 @@ fn generated(collection: &Collection, ids: &[i64]) -> InsertRequest {
     }
     let dim = collection.dim;
     let data = (0..ids.len()).flat_map(|row| (0..dim).map(move |at| coordinate(row, at))).collect();
-    let vectors = schema::VectorField { dim: dim as i64, data: Some(schema::vector_field::Data::FloatVector(schema::FloatArray { data })) };
+    let vectors = schema::VectorField {
+        dim: dim.cast_signed() as i64,
+        data: Some(schema::vector_field::Data::FloatVector(schema::FloatArray { data })),
+    };
     columns.push(column(DataType::FloatVector, "vector", field_data::Field::Vectors(vectors)));
     InsertRequest { collection_name: "things".to_owned(), fields_data: columns, num_rows: ids.len() as u32, ..Default::default() }
 }

@@ -117,8 +117,8 @@ fn only_measured_successes_of_a_known_collection_are_kept() {
         let mut search = Search::new(&settings(None), &work).unwrap();
         assert_eq!(search.judge(0, false, &good), Ok(None));
         assert_eq!(search.judge(1, true, &good), Ok(None));
-        let refusal = search.judge(2, true, &bad).unwrap_err();
-        assert_eq!((refusal.outcome, refusal.reason.as_str()), (Outcome::Milvus(100), "no such collection"));
+        let failure = search.judge(2, true, &bad).unwrap_err();
+        assert_eq!((failure.outcome, failure.reason.as_str()), (Outcome::Milvus(100), "no such collection"));
         let kept = (Box::new(search) as Box<dyn Operation>).leave();
         assert_eq!(kept.answers().iter().map(|kept| kept.sequence).collect::<Vec<_>>(), expected);
     }
