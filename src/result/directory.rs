@@ -11,7 +11,7 @@ use crate::clock::Moment;
 use crate::units::ByteSize;
 
 use super::model::RunDocument;
-use super::{IntervalLog, LATENCY_FILE, REQUESTS_FILE, RUN_FILE, RequestLog, ResultError, WallTime};
+use super::{IntervalLog, LATENCY_FILE, REQUESTS_FILE, RUN_FILE, RequestLog, ResultError, SPANS_FILE, SpanLog, WallTime, spans};
 
 /// A run that begins needs so much free: an hour of intervals of two streams, and the kept requests.
 const ROOM_TO_BEGIN: ByteSize = ByteSize(32 << 20);
@@ -91,6 +91,11 @@ impl RunDirectory {
     /// Begins `requests.jsonl` for these streams; times in it are counted from `origin`, the run's start.
     pub fn request_log(&self, streams: Vec<String>, seed: u64, origin: Moment) -> Result<RequestLog, ResultError> {
         RequestLog::create(&self.path.join(REQUESTS_FILE), streams, seed, origin)
+    }
+
+    /// Begins `spans.jsonl`.
+    pub fn span_log(&self) -> Result<SpanLog, ResultError> {
+        SpanLog::create(&self.path.join(SPANS_FILE), spans::LIMIT)
     }
 
     fn reserve(&self) -> io::Result<()> {

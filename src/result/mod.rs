@@ -14,20 +14,24 @@
 mod directory;
 mod error;
 mod facts;
+mod figure;
 pub mod hlog;
 mod intervals;
 pub mod model;
 mod read;
 pub mod requests;
+pub mod spans;
 mod wall_time;
 
 pub use directory::RunDirectory;
 pub use error::ResultError;
 pub use facts::{this_host, this_tool};
+pub use figure::Figure;
 pub use hlog::IntervalLog;
 pub use intervals::IntervalWriter;
 pub use read::{StoredRun, read};
 pub use requests::RequestLog;
+pub use spans::SpanLog;
 pub use wall_time::WallTime;
 
 /// The run document.

@@ -95,6 +95,8 @@ pub struct Latency {
     pub p99_99_ns: Option<u64>,
     /// The most.
     pub max_ns: Option<u64>,
+    /// Percentiles beside these that the run was asked for (by a gate), by key: `"p99_5_ns"`.
+    pub more: BTreeMap<String, u64>,
     /// 95 % confidence intervals by key (`"p99_ns"`, `"mean_ns"`): low and high.
     pub intervals: BTreeMap<String, [u64; 2]>,
     /// Keys of figures that are lower bounds only: censored requests would raise them had they been waited for.
@@ -145,6 +147,20 @@ impl Latency {
             Percentile::P99_99 => &mut self.p99_99_ns,
         };
         *place = Some(ns);
+    }
+
+    /// The figure of this key: `p99_ns`, `mean_ns`, `min_ns`, `max_ns`, or one of `more`.
+    #[must_use]
+    pub fn value_ns(&self, key: &str) -> Option<u64> {
+        match key {
+            "mean_ns" => self.mean_ns,
+            "min_ns" => self.min_ns,
+            "max_ns" => self.max_ns,
+            _ => match Percentile::ALL.into_iter().find(|percentile| percentile.key() == key) {
+                Some(percentile) => self.get(percentile),
+                None => self.more.get(key).copied(),
+            },
+        }
     }
 
     /// Whether the figure of this key (`"p99_ns"`) is only a lower bound.

@@ -1,0 +1,127 @@
+//! `spans.jsonl`: what the built-in collector received, in the format of OpenTelemetry's file exporter: one export a line, as
+//! OTLP/JSON `TracesData`.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::trace::collector::{SpanSink, TracesData};
+use crate::units::ByteSize;
+
+use super::ResultError;
+
+/// The file grows to this size at most (about two million spans). Exports beyond it are refused, which the client counts as
+/// failed spans.
+pub const LIMIT: ByteSize = ByteSize(1 << 30);
+
+/// The collector's sink of a run. Each export is one write of one whole line.
+#[derive(Debug)]
+pub struct SpanLog {
+    file: File,
+    path: PathBuf,
+    /// Where the last whole line ends.
+    end: u64,
+    limit: ByteSize,
+    line: Vec<u8>,
+}
+
+impl SpanLog {
+    pub(super) fn create(path: &Path, limit: ByteSize) -> Result<Self, ResultError> {
+        let file = File::create(path).map_err(ResultError::write(path))?;
+        Ok(Self { file, path: path.to_owned(), end: 0, limit, line: Vec::new() })
+    }
+}
+
+impl SpanSink for SpanLog {
+    fn write(&mut self, data: &TracesData) -> io::Result<()> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, data)?;
+        self.line.push(b'\n');
+        if self.end + self.line.len() as u64 > self.limit.0 {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!(
+                    "`{}` has reached its {}; take a smaller `trace.sample_fraction` or a shorter run",
+                    self.path.display(),
+                    self.limit
+                ),
+            ));
+        }
+        if let Err(cause) = self.file.write_all(&self.line) {
+            // What is half written would damage the middle of the file once there is room again.
+            let _ = self.file.set_len(self.end);
+            let _ = self.file.seek(SeekFrom::Start(self.end));
+            return Err(cause);
+        }
+        self.end += self.line.len() as u64;
+        Ok(())
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One span as the specification's own example writes it: ids in hex, times as strings, enums as numbers.
+    const EXAMPLE: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"standalone"}}]},
+        "scopeSpans":[{"scope":{"name":"milvus"},"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174",
+        "parentSpanId":"eee19b7ec3c1b173","name":"Proxy-Search","kind":2,"startTimeUnixNano":"1544712660000000000",
+        "endTimeUnixNano":"1544712661000000000","attributes":[{"key":"nq","value":{"intValue":"1"}}],"status":{}}]}]}]}"#;
+
+    fn export() -> TracesData {
+        serde_json::from_str(EXAMPLE).unwrap()
+    }
+
+    fn log(limit: u64) -> (tempfile::TempDir, PathBuf, SpanLog) {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("spans.jsonl");
+        let log = SpanLog::create(&path, ByteSize(limit)).unwrap();
+        (place, path, log)
+    }
+
+    #[test]
+    fn each_export_is_one_line_of_otlp_json_as_the_file_exporter_writes_it() {
+        let (_place, path, mut log) = log(LIMIT.0);
+        log.write(&export()).unwrap();
+        log.write(&export()).unwrap();
+        log.close().unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        for line in text.lines() {
+            assert_eq!(serde_json::from_str::<TracesData>(line).unwrap(), export());
+            let span = &serde_json::from_str::<serde_json::Value>(line).unwrap()["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+            assert_eq!((&span["traceId"], &span["kind"]), (&"5b8efff798038103d269b633813fc60c".into(), &2.into()));
+            assert_eq!(
+                (&span["startTimeUnixNano"], &span["attributes"][0]["value"]["intValue"]),
+                (&"1544712660000000000".into(), &"1".into())
+            );
+        }
+    }
+
+    #[test]
+    fn beyond_its_bound_the_file_takes_nothing_and_says_why() {
+        let (_place, path, mut log) = log(1_000);
+        let taken = (0..10).filter(|_| log.write(&export()).is_ok()).count();
+        assert!((1..10).contains(&taken));
+        assert!(std::fs::metadata(&path).unwrap().len() <= 1_000);
+        assert!(log.write(&export()).unwrap_err().to_string().contains("has reached its 1000B"));
+    }
+
+    #[test]
+    fn a_write_that_failed_leaves_no_half_line_behind() {
+        let (_place, path, mut log) = log(LIMIT.0);
+        log.write(&export()).unwrap();
+        let before = std::fs::read(&path).unwrap();
+        // A descriptor that cannot be written to stands for a disk that is full.
+        let writable = std::mem::replace(&mut log.file, File::open(&path).unwrap());
+        assert!(log.write(&export()).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        log.file = writable;
+        log.write(&export()).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap().len(), 2 * before.len());
+    }
+}
