@@ -2,6 +2,8 @@
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use crate::stats::batches::Batches;
+
 use super::interval::{Handover, Interval, IntervalSink};
 
 /// Intervals that go round between a lane and the collector: one being filled, two on their way.
@@ -49,7 +51,7 @@ pub(super) struct Collector<'a> {
     spare: Vec<Interval>,
     /// Everything handed to the sink.
     total: Interval,
-    seconds: Vec<Vec<Second>>,
+    streams: Vec<Series>,
     sink: &'a mut dyn IntervalSink,
 }
 
@@ -70,11 +72,22 @@ pub struct Second {
     pub p99_ns: Option<u64>,
 }
 
+/// A stream's figures over time.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    /// Second by second.
+    pub seconds: Vec<Second>,
+    /// The same seconds' response times, for what percentiles are worth.
+    pub response: Batches,
+    /// The same seconds' service times.
+    pub service: Batches,
+}
+
 /// What the collector has added up.
 pub(super) struct Collected {
     pub(super) total: Interval,
     /// A series a stream.
-    pub(super) seconds: Vec<Vec<Second>>,
+    pub(super) series: Vec<Series>,
 }
 
 impl<'a> Collector<'a> {
@@ -85,7 +98,7 @@ impl<'a> Collector<'a> {
             waiting: Vec::new(),
             spare: Vec::new(),
             total: Interval::empty(streams),
-            seconds: vec![Vec::new(); streams],
+            streams: vec![Series::default(); streams],
             sink,
         }
     }
@@ -126,9 +139,11 @@ impl<'a> Collector<'a> {
         let mut interval = self.waiting.remove(0);
         self.sink.interval(&interval);
         self.total.add(&interval);
-        for (seconds, stream) in self.seconds.iter_mut().zip(&interval.streams) {
+        for (series, stream) in self.streams.iter_mut().zip(&interval.streams) {
+            series.response.push(&stream.response);
+            series.service.push(&stream.service);
             let any = stream.response.count() > 0;
-            seconds.push(Second {
+            series.seconds.push(Second {
                 index: interval.index,
                 ok: stream.ok,
                 failed: stream.failed,
@@ -146,6 +161,6 @@ impl<'a> Collector<'a> {
         while !self.waiting.is_empty() {
             self.emit_first();
         }
-        Collected { total: self.total, seconds: self.seconds }
+        Collected { total: self.total, series: self.streams }
     }
 }

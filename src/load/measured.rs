@@ -4,7 +4,7 @@ use crate::stats::histogram::Histogram;
 use crate::trace::Decisions;
 use crate::units::Nanos;
 
-use super::collect::{Collected, Second};
+use super::collect::{Collected, Series};
 use super::lane::LaneReport;
 use super::phases::Phases;
 use super::recorder::StreamRecord;
@@ -43,7 +43,7 @@ pub struct StreamMeasured {
     /// Lateness, ns.
     pub lateness: Histogram,
     /// Second by second.
-    pub seconds: Vec<Second>,
+    pub series: Series,
 }
 
 /// How a lane did.
@@ -89,11 +89,11 @@ impl<L> Measured<L> {
     }
 
     pub(super) fn add_intervals(&mut self, collected: Collected) {
-        for ((stream, interval), seconds) in self.streams.iter_mut().zip(collected.total.streams).zip(collected.seconds) {
+        for ((stream, interval), series) in self.streams.iter_mut().zip(collected.total.streams).zip(collected.series) {
             stream.response = interval.response;
             stream.service = interval.service;
             stream.lateness = interval.lateness;
-            stream.seconds = seconds;
+            stream.series = series;
         }
     }
 

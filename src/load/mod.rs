@@ -17,7 +17,7 @@ mod slowest;
 mod stream;
 mod target;
 
-pub use collect::Second;
+pub use collect::{Second, Series};
 pub use interval::{Handover, INTERVAL, Interval, IntervalSink, StreamInterval};
 pub use lane::{LaneReport, LaneSettings, run_lane};
 pub use measured::{LaneHealth, Measured, StreamMeasured};

@@ -7,7 +7,9 @@ pub mod connection;
 mod gather;
 pub mod operation;
 pub mod settings;
+mod target;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
 pub use connection::{Client, Connection, ConnectionError};
 pub use settings::{CollectionSettings, Consistency, IndexSettings, SettingsError, TargetSettings};
+pub use target::MilvusTarget;

@@ -99,6 +99,16 @@ impl Histogram {
         }
     }
 
+    /// These values without some of them: what remains when `part`, every value of which is in here, is taken out.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        let mut rest = self.clone();
+        // The crate refuses to subtract more than there is; a part of the whole never is.
+        let _ = rest.hdr.subtract(&part.hdr);
+        rest.overflow = rest.overflow.saturating_sub(part.overflow);
+        rest
+    }
+
     /// Forgets everything, keeps the memory.
     pub fn clear(&mut self) {
         // Not the crate's `clear`: that one keeps the extremes of what it forgot.
