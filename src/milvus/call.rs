@@ -27,7 +27,7 @@ const CODE_UNAVAILABLE: u8 = 14;
 
 /// What came back: the status, and the message where there is one.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// The gRPC status code, 0 to 16.
     pub(crate) code: u8,
     /// What the server, or the transport, said beside a status that is not OK.

@@ -10,6 +10,7 @@ pub mod settings;
 mod target;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
+pub use call::Answer;
 pub use connection::{Client, Connection, ConnectionError};
 pub use settings::{CollectionSettings, Consistency, IndexSettings, SettingsError, TargetSettings};
 pub use target::MilvusTarget;
