@@ -4,6 +4,11 @@
 //! moments of answering keep to that model within 0.1 ms, whatever the search itself costs. It knows no scenario and no load.
 
 mod failure;
+mod filter;
+mod model;
+mod read;
+mod refusal;
+mod store;
 mod service_time;
 mod settings;
 

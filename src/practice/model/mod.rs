@@ -1,0 +1,161 @@
+//! What a request lives through: held, turned away or failed, queued, served, slowed, and let go at the right moment.
+//!
+//! Moments are computed from moments of arrival, never from the time that something took here, so that neither the search nor a
+//! late turn of the server shifts anybody's end.
+
+mod faults;
+mod queue;
+mod release;
+mod stall;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+
+use crate::clock::{Clock, Moment};
+use crate::units::Nanos;
+
+use super::{Failure, Settings};
+use faults::{Fate, Faults};
+use queue::Queue;
+use release::Releases;
+use stall::Stalls;
+
+/// Which side of the rows a request is on: reads begin the faults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    Read,
+    Write,
+}
+
+/// What a request lived through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Visit {
+    /// The server noticed it.
+    pub(super) arrived: Moment,
+    /// A server turned to it: before this it was queued.
+    pub(super) started: Moment,
+    /// It was to be let go.
+    pub(super) ended: Moment,
+    /// So much of the time before its end it waited inside the slow span.
+    pub(super) slow: Nanos,
+    /// Why it was not served.
+    pub(super) failure: Option<Failure>,
+}
+
+/// The model of one server, on any clock.
+#[derive(Debug)]
+pub(super) struct Model<C: Clock> {
+    clock: C,
+    queue: RefCell<Queue>,
+    faults: RefCell<Faults>,
+    when_full: Failure,
+    /// Whether requests can wait at all: without it they are answered as soon as they can be.
+    bare: bool,
+    begun: Cell<Option<Moment>>,
+    begins: Notify,
+    releases: Rc<Releases>,
+}
+
+impl<C: Clock> Model<C> {
+    pub(super) fn new(settings: &Settings, clock: C) -> Self {
+        let faults = Faults::new(settings);
+        Self {
+            clock,
+            bare: faults.none() && settings.stall.is_none(),
+            queue: RefCell::new(Queue::new(settings.servers, settings.max_queue, settings.stall.map(Stalls::new))),
+            faults: RefCell::new(faults),
+            when_full: settings.when_full,
+            begun: Cell::new(None),
+            begins: Notify::new(),
+            releases: Rc::new(Releases::default()),
+        }
+    }
+
+    /// Drives the timer, for ever. Spawn it once.
+    pub(super) async fn drive(self: Rc<Self>) -> std::io::Result<()> {
+        let releases = self.releases.clone();
+        releases.drive(&self.clock).await
+    }
+
+    /// Whether nothing is modelled: every request is answered as soon as it can be.
+    pub(super) const fn is_bare(&self) -> bool {
+        self.bare
+    }
+
+    /// When queue, stalls and faults began, if they have.
+    pub(super) fn begun(&self) -> Option<Moment> {
+        self.begun.get()
+    }
+
+    /// Ends once they have begun.
+    pub(super) async fn beginning(&self) -> Moment {
+        loop {
+            let begins = self.begins.notified();
+            if let Some(begun) = self.begun.get() {
+                return begun;
+            }
+            begins.await;
+        }
+    }
+
+    /// Queue, stalls and faults rest until the next read.
+    pub(super) fn rest(&self) {
+        self.begun.set(None);
+    }
+
+    /// A read begins queue, stalls and faults, where they rest.
+    pub(super) fn begin(&self) {
+        if self.begun.get().is_none() {
+            self.begun.set(Some(self.clock.now()));
+            self.begins.notify_waiters();
+        }
+    }
+
+    /// Leads a request that has just come through the model. `work` makes its answer; it is done as soon as possible and kept
+    /// until the moment that the model says. `None` where it failed and was not done.
+    pub(super) async fn visit<T>(&self, access: Access, work: impl Future<Output = T>) -> (Visit, Option<T>) {
+        let came = self.clock.now();
+        if access == Access::Read {
+            self.begin();
+        }
+        let origin = match self.begun.get() {
+            Some(origin) if !self.bare => origin,
+            _ => {
+                let done = work.await;
+                let visit = Visit { arrived: came, started: came, ended: self.clock.now(), slow: Nanos::ZERO, failure: None };
+                return (visit, Some(done));
+            }
+        };
+        let fate = self.faults.borrow_mut().draw();
+        let arrived = came.plus(fate.hold);
+        if fate.hold > Nanos::ZERO {
+            self.releases.at(arrived).await;
+        }
+        let served = match self.admit(origin, arrived, fate) {
+            Ok(served) => served,
+            Err(failure) => {
+                return (Visit { arrived, started: arrived, ended: arrived, slow: Nanos::ZERO, failure: Some(failure) }, None);
+            }
+        };
+        let done = work.await;
+        let due = served.end.plus(fate.slow);
+        let finished = self.clock.now();
+        if finished < due {
+            self.releases.at(due).await;
+        }
+        // Where the search takes longer than the model allows, the answer leaves when it is there.
+        let ended = due.max(finished);
+        (Visit { arrived, started: served.start, ended, slow: fate.slow, failure: None }, Some(done))
+    }
+
+    fn admit(&self, origin: Moment, arrived: Moment, fate: Fate) -> Result<queue::Served, Failure> {
+        match fate.failure {
+            Some(failure) => Err(failure),
+            None => self.queue.borrow_mut().admit(origin, arrived, fate.work).ok_or(self.when_full),
+        }
+    }
+}
