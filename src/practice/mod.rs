@@ -3,15 +3,21 @@
 //! It is an oracle, not a database: what it takes to answer can be set to a model whose percentiles have closed forms, and its
 //! moments of answering keep to that model within 0.1 ms, whatever the search itself costs. It knows no scenario and no load.
 
+mod error;
 mod failure;
 mod filter;
+mod grpc;
 mod model;
 mod read;
 mod refusal;
-mod store;
+mod server;
 mod service_time;
 mod settings;
+mod spans;
+mod store;
 
+pub use error::PracticeError;
 pub use failure::{Failure, FailureError};
+pub use server::Server;
 pub use service_time::{ServiceTime, ServiceTimeError};
 pub use settings::{Hold, SearchMode, Settings, SettingsError, SlowSpan, Stall};

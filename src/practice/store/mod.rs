@@ -19,7 +19,7 @@ use super::refusal::{Refusal, code};
 pub(super) use collection::{Collection, Index};
 pub(super) use column::Column;
 pub(super) use keys::{Key, ids_of};
-pub(super) use schema::{DYNAMIC, Field, Kind, Schema};
+pub(super) use schema::{DYNAMIC, Kind, Schema};
 #[cfg(test)]
 pub(super) use tests::test_collection;
 

@@ -1,3 +1,4 @@
+use super::schema::Field;
 use super::*;
 use crate::clock::Moment;
 use crate::wire::common::KeyValuePair;

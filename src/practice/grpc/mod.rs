@@ -1,0 +1,13 @@
+//! From HTTP/2 to Milvus's methods and back.
+
+pub(super) mod answering;
+mod body;
+mod caller;
+mod canned;
+mod collections;
+mod connections;
+mod rows;
+mod service;
+
+pub(super) use connections::serve;
+pub(super) use service::Service;

@@ -1,0 +1,190 @@
+//! One request: which method, whose trace, what answer.
+
+use std::cell::RefCell;
+use std::future::ready;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::request::Parts;
+use http_body::Body;
+use prost::Message;
+use rand::RngExt;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tonic::Status;
+
+use crate::clock::{Anchor, SystemClock};
+use crate::practice::failure::Failure;
+use crate::practice::model::{Access, Model, Visit};
+use crate::practice::refusal::Refusal;
+use crate::practice::spans::{self, Tree};
+use crate::practice::store::Store;
+use crate::practice::{SearchMode, Settings, SlowSpan};
+use crate::trace::{Ids, ParentContext, ServerSpans};
+
+use super::answering::Answering;
+use super::body::{Answer, answered, drained, framed, message, refused};
+use super::caller::sampled_caller;
+use super::canned::Canned;
+
+/// What all requests share. It lives on the server's one thread.
+pub(crate) struct Service {
+    pub(super) store: RefCell<Store>,
+    pub(super) model: Rc<Model<SystemClock>>,
+    pub(super) clock: SystemClock,
+    canned: Option<Canned>,
+    tracing: Option<Tracing>,
+}
+
+/// Who is traced, and where the spans go.
+struct Tracing {
+    spans: ServerSpans,
+    slow_span: Option<SlowSpan>,
+    sample_fraction: f64,
+    ids: RefCell<Ids>,
+    deciding: RefCell<StdRng>,
+}
+
+impl Tracing {
+    fn caller(&self, headers: &HeaderMap) -> Option<ParentContext> {
+        let itself = || self.sample_fraction > 0.0 && self.deciding.borrow_mut().random::<f64>() < self.sample_fraction;
+        sampled_caller(headers, &mut self.ids.borrow_mut(), itself)
+    }
+
+    fn record(&self, tree: Tree, visit: &Visit, caller: ParentContext) {
+        let mut ids = self.ids.borrow_mut();
+        spans::build(tree, visit, self.slow_span.as_ref(), caller, &mut ids, |span| self.spans.end(span));
+    }
+}
+
+/// A whole answer with its framing, or gRPC's own refusal.
+pub(super) type Framed = Result<Bytes, Status>;
+
+const SERVICE: &str = "/milvus.proto.milvus.MilvusService/";
+
+impl Service {
+    pub(crate) fn new(settings: &Settings, spans: Option<ServerSpans>) -> Self {
+        let clock = SystemClock::default();
+        let tracing = spans.map(|spans| Tracing {
+            spans,
+            slow_span: settings.slow_span.clone(),
+            sample_fraction: settings.sample_fraction.get(),
+            ids: RefCell::new(Ids::new()),
+            deciding: RefCell::new(StdRng::seed_from_u64(settings.seed.unwrap_or(0))),
+        });
+        Self {
+            store: RefCell::new(Store::new(Anchor::take(), settings.max_memory)),
+            model: Rc::new(Model::new(settings, clock)),
+            clock,
+            canned: (settings.search == SearchMode::Canned).then(Canned::new),
+            tracing,
+        }
+    }
+
+    /// The model, to be driven.
+    pub(crate) const fn model(&self) -> &Rc<Model<SystemClock>> {
+        &self.model
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer<B>(&self, request: http::Request<B>) -> http::Response<Answer>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let (parts, body) = request.into_parts();
+        let framed = match parts.uri.path().strip_prefix(SERVICE) {
+            Some(method) => self.call(method, &parts, body).await,
+            None => Err(Status::unimplemented(format!("no service at {}", parts.uri.path()))),
+        };
+        framed.map_or_else(|status| refused(&status), answered)
+    }
+
+    async fn call<B>(&self, method: &str, parts: &Parts, body: B) -> Framed
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let headers = &parts.headers;
+        if let Some(canned) = &self.canned {
+            match method {
+                "Search" => return self.canned(Tree::Search, headers, body, &canned.search).await,
+                "HybridSearch" => return self.canned(Tree::HybridSearch, headers, body, &canned.search).await,
+                "Query" => return self.canned(Tree::Query, headers, body, &canned.query).await,
+                _ => {}
+            }
+        }
+        let body = message(body).await?;
+        match method {
+            "Search" => self.visited(Tree::Search, headers, body, |request| self.search(request)).await,
+            "HybridSearch" => self.visited(Tree::HybridSearch, headers, body, |request| self.hybrid_search(request)).await,
+            "Query" => self.visited(Tree::Query, headers, body, |request| self.query(request)).await,
+            "Insert" => self.visited(Tree::Insert, headers, body, |request| ready(self.insert(request))).await,
+            "Upsert" => self.visited(Tree::Upsert, headers, body, |request| ready(self.upsert(request))).await,
+            "Delete" => self.visited(Tree::Delete, headers, body, |request| self.delete(request)).await,
+            _ => self.administer(method, body),
+        }
+    }
+
+    /// Leads a request on rows through the model, and records its spans.
+    async fn visited<Q, A, W>(&self, tree: Tree, headers: &HeaderMap, body: Bytes, work: impl FnOnce(Q) -> W) -> Framed
+    where
+        Q: Message + Default,
+        A: Answering,
+        W: Future<Output = Result<A, Refusal>>,
+    {
+        let request = decoded(body)?;
+        let caller = self.tracing.as_ref().and_then(|tracing| tracing.caller(headers));
+        let (visit, done) = self.model.visit(tree.access(), async { framed_answer(work(request).await) }).await;
+        self.finish::<A>(tree, &visit, caller, done)
+    }
+
+    /// The same with a fixed answer and the request unread.
+    async fn canned<B>(&self, tree: Tree, headers: &HeaderMap, body: B, answer: &Bytes) -> Framed
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        drained(body).await;
+        let caller = self.tracing.as_ref().and_then(|tracing| tracing.caller(headers));
+        if caller.is_none() && self.model.is_bare() {
+            self.model.begin();
+            return Ok(answer.clone());
+        }
+        let (visit, done) = self.model.visit(tree.access(), ready(answer.clone())).await;
+        match tree {
+            Tree::Query => self.finish::<crate::wire::milvus::QueryResults>(tree, &visit, caller, done),
+            _ => self.finish::<crate::wire::milvus::SearchResults>(tree, &visit, caller, done),
+        }
+    }
+
+    fn finish<A: Answering>(&self, tree: Tree, visit: &Visit, caller: Option<ParentContext>, done: Option<Bytes>) -> Framed {
+        if let (Some(tracing), Some(caller)) = (&self.tracing, caller) {
+            tracing.record(tree, visit, caller);
+        }
+        const ON_PURPOSE: &str = "the practice target fails this request, as it was told to";
+        match (done, visit.failure) {
+            (Some(answer), _) => Ok(answer),
+            (None, Some(Failure::Milvus(code))) => Ok(framed(&A::refused(&Refusal::new(code, ON_PURPOSE)))),
+            (None, Some(failure)) => Err(Status::new(failure.code(), ON_PURPOSE)),
+            (None, None) => Err(Status::internal("a request was neither done nor failed")),
+        }
+    }
+}
+
+impl Tree {
+    const fn access(self) -> Access {
+        match self {
+            Self::Search | Self::HybridSearch | Self::Query => Access::Read,
+            Self::Insert | Self::Upsert | Self::Delete => Access::Write,
+        }
+    }
+}
+
+/// Reads a request.
+pub(super) fn decoded<Q: Message + Default>(body: Bytes) -> Result<Q, Status> {
+    Q::decode(body).map_err(|cause| Status::invalid_argument(format!("the request cannot be read: {cause}")))
+}
+
+/// The answer or the refusal, with its framing.
+pub(super) fn framed_answer<A: Answering>(answer: Result<A, Refusal>) -> Bytes {
+    framed(&answer.unwrap_or_else(|refusal| A::refused(&refusal)))
+}
