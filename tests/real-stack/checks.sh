@@ -6,6 +6,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # A folder of this run's own: a Milvus somebody started by hand is not ours to empty or to stop.
 REAL_STACK_STATE=$(mktemp -d "${TMPDIR:-/tmp}/tailtrace-real-stack.XXXXXX")
 export REAL_STACK_STATE
+# Whatever is set outside: a request that was not sampled must leave no trace, so Milvus may not sample by itself.
+export MILVUS_SAMPLE_FRACTION=0
 # shellcheck source=settings.sh
 . "$here/settings.sh"
 # shellcheck source=process.sh
