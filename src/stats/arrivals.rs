@@ -28,6 +28,15 @@ pub enum Process {
     Constant,
 }
 
+impl std::fmt::Display for Process {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Poisson => "poisson",
+            Self::Constant => "constant",
+        })
+    }
+}
+
 /// More than this share of requests displaced is off the plan. A stalled second in twenty moves as many.
 pub const DISPLACED_LIMIT: f64 = 0.05;
 

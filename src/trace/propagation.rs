@@ -25,6 +25,17 @@ pub enum Propagation {
     None,
 }
 
+impl std::fmt::Display for Propagation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Traceparent => "traceparent",
+            Self::TraceparentAlways => "traceparent-always",
+            Self::ClientRequestId => "client-request-id",
+            Self::None => "none",
+        })
+    }
+}
+
 /// A header to send with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContextHeader {
