@@ -56,7 +56,7 @@ pub(super) struct ScenarioArguments {
     pub(super) scenario: PathBuf,
     /// Set a key of the scenario; may be given more than once
     ///
-    /// Keys are paths: load.duration, trace.sample_fraction, target.uri; a stream stands under its name: readers.rate. The
+    /// Keys are paths: `load.duration`, `trace.sample_fraction`; a stream stands under its name: `readers.rate`. The
     /// value is TOML, or a bare text where it is not: --set load.lanes=2 --set readers.rate=500/s
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,

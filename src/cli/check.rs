@@ -30,7 +30,7 @@ fn describe(plan: &Plan) -> Result<String, fmt::Error> {
     row(&mut text, "scenario", format_args!("{}, seed {}", plan.name, plan.seed))?;
     match &plan.target.uri {
         Address::Practice => row(&mut text, "target", format_args!("the built-in practice target"))?,
-        uri => row(&mut text, "target", format_args!("{uri}"))?,
+        uri @ Address::Remote { .. } => row(&mut text, "target", format_args!("{uri}"))?,
     }
     row(&mut text, "collection", format_args!("{}", collection(&plan.collection)?))?;
     let load = &plan.load;

@@ -61,11 +61,11 @@ pub struct Spot {
 
 impl Spot {
     fn find(text: &str, span: &std::ops::Range<usize>) -> Self {
-        let start = text.floor_char_boundary(span.start.min(text.len()));
+        let start = whole_char(text, span.start);
         let begin = text[..start].rfind('\n').map_or(0, |at| at + 1);
         let end = text[start..].find('\n').map_or(text.len(), |at| start + at);
         let line = text[begin..end].trim_end();
-        let last = text.floor_char_boundary(span.end.clamp(start, (begin + line.len()).max(start)));
+        let last = whole_char(text, span.end.clamp(start, (begin + line.len()).max(start)));
         Self {
             line: text[..start].matches('\n').count() + 1,
             column: text[begin..start].chars().count() + 1,
@@ -75,14 +75,19 @@ impl Spot {
     }
 }
 
+/// The last beginning of a character up to `at`.
+fn whole_char(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
 impl Diagnostic {
-    pub(super) fn new(fault: Fault, origin: &str, text: &str, overrides: &[String]) -> Box<Self> {
+    pub(super) fn new(fault: Fault, origin: &str, text: &str, overrides: &[String]) -> Self {
         let (origin, spot) = match &fault.place {
             Some(Place::File(span)) => (origin.to_owned(), Some(Spot::find(text, span))),
             Some(Place::Override(index)) => (overrides.get(*index).cloned().unwrap_or_default(), None),
             None => (origin.to_owned(), None),
         };
-        Box::new(Self { origin, spot, message: fault.message, help: fault.help })
+        Self { origin, spot, message: fault.message, help: fault.help }
     }
 }
 

@@ -85,7 +85,7 @@ impl Limit {
         let trimmed = text.trim();
         let (comparison, rest) = COMPARISONS
             .iter()
-            .find_map(|(sign, comparison)| trimmed.strip_prefix(sign).map(|rest| (*comparison, rest)))
+            .find_map(|(sign, comparison)| trimmed.strip_prefix(sign).map(|rest| (*comparison, rest.trim_start())))
             .ok_or_else(|| MetricError::NoComparison { text: text.to_owned(), example: metric.example() })?;
         let unit = |cause| MetricError::Value { metric: metric.to_string(), example: metric.example(), cause };
         let value = match metric {

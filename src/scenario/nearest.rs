@@ -4,12 +4,13 @@
 /// Upper and lower case, `-` and `_` count as the same.
 pub(super) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |name: &str| name.to_lowercase().replace(['-', '_'], "");
-    let typed = plain(typed);
+    let simple = plain(typed);
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&typed, &plain(name)), name))
+        .map(|name| (strsim::damerau_levenshtein(&simple, &plain(name)), name))
         .filter(|(distance, name)| *distance <= name.len().div_ceil(3))
-        .min_by_key(|(distance, _)| *distance)
+        // Of two spellings of one name, the one that looks more like what was typed.
+        .min_by_key(|(distance, name)| (*distance, strsim::damerau_levenshtein(typed, name)))
         .map(|(_, name)| name)
 }
 

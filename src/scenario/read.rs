@@ -47,7 +47,7 @@ pub fn read(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioErro
 pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, ScenarioError> {
     let mut typed: Vec<String> = overrides.set.iter().map(|set| format!("--set {set}")).collect();
     typed.extend(overrides.seed.map(|seed| format!("--seed {seed}")));
-    let located = |fault| ScenarioError::from(Diagnostic::new(fault, origin, text, &typed));
+    let located = |fault| ScenarioError::from(Box::new(Diagnostic::new(fault, origin, text, &typed)));
     let mut root = Node::parse(text).map_err(located)?;
     for (index, set) in overrides.set.iter().enumerate() {
         apply(&mut root, set, index).map_err(located)?;

@@ -117,7 +117,9 @@ fn load(typed: &LoadTable, streams: &[StreamTable]) -> Result<Load, Problem> {
     };
     let staged = streams.iter().find_map(|stream| stream.stages.as_ref());
     let total = staged.map(|stages| stages.iter().fold(0_u64, |sum, stage| sum.saturating_add(stage.length.0)));
-    let duration = typed.duration.or(total.map(Nanos)).unwrap_or(defaults::DURATION);
+    // Stages that last no time, or too much, are refused where they are read.
+    let total = total.filter(|total| (1..=defaults::MAX_PHASE.0).contains(total)).map(Nanos);
+    let duration = typed.duration.or(total).unwrap_or(defaults::DURATION);
     if !(1..=defaults::MAX_CHANNELS).contains(&typed.channels) {
         let message = format!("load.channels: {} is not from 1 to {}", typed.channels, defaults::MAX_CHANNELS);
         return Err(Problem::new(at(["load", "channels"]), message, "one channel a lane is enough but for slow networks"));

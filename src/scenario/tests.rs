@@ -79,3 +79,217 @@ fn a_stored_plan_reads_back_the_same() {
         assert_eq!(serde_json::from_str::<Plan>(&json).unwrap(), plan, "{json}");
     }
 }
+
+/// Each spoils the scenario that is right in one place; the message begins with the place and holds the rest.
+#[test]
+fn what_is_wrong_is_shown_where_it_was_typed() {
+    for (right, wrong, place, parts) in [
+        // What is not TOML.
+        ("dim = 64", "dim 64", "5:5", &["this is not TOML"][..]),
+        ("rate = \"500/s\"", "rate = 500/s", "12:", &["this is not TOML"]),
+        ("dim = 64", "dim = 64\ndim = 65", "6:1", &["this is not TOML", "duplicate key"]),
+        ("dim = 64", "dim = 99999999999999999999999999999999999999999", "5:7", &["too large"]),
+        ("dim = 64", "dim = 1979-05-27", "5:7", &["is a date"]),
+        // Names.
+        ("[load]", "[laod]", "6:2", &["unknown key `laod`", "did you mean `load`?"]),
+        ("warmup =", "warm_upp =", "7:1", &["load: unknown key `warm_upp`", "did you mean `warmup`?"]),
+        ("batch =", "bacth =", "17:1", &["stream `writers`: unknown key `bacth`", "did you mean `batch`?"]),
+        ("dim = 64", "colour = 64", "5:1", &["collection: unknown key `colour`", "known keys: name, dim"]),
+        ("sample_fraction", "sample_fractoin", "19:1", &["did you mean `sample_fraction`?"]),
+        ("\"insert\"", "\"isnert\"", "15:13", &["writers.operation: `isnert`", "did you mean `insert`?"]),
+        ("\"insert\"", "\"hybrid_search\"", "15:13", &["`hybrid_search` is not offered yet", "search and insert"]),
+        ("\"writers\"", "\"readers\"", "14:8", &["two streams are called `readers`"]),
+        ("\"readers\"\n", "\"load\"\n", "10:8", &["cannot be called `load`"]),
+        ("\"readers\"\n", "\"errors\"\n", "10:8", &["cannot be called `errors`"]),
+        ("\"readers\"\n", "\"a.b\"\n", "10:8", &["`a.b` cannot name a stream"]),
+        ("\"readers\"\n", "\"\"\n", "10:8", &["`` cannot name a stream"]),
+        ("name = \"readers\"\n", "", "9:", &["stream[0]: the key `name` is missing"]),
+        ("operation = \"insert\"\n", "", "13:", &["stream `writers`: the key `operation` is missing"]),
+        ("uri = \"practice\"\n", "", "2:2", &["target: the key `uri` is missing"]),
+        // Units and types.
+        ("\"1s\"", "\"1 sec\"", "7:10", &["load.warmup: `1 sec` is not a time", "such as \"20ms\""]),
+        ("\"1s\"", "5", "7:10", &["load.warmup: found the number 5, expected a time"]),
+        ("\"500/s\"", "\"500\"", "12:8", &["readers.rate: `500` is not a rate", "\"500/s\""]),
+        ("\"500/s\"", "\"NaN/s\"", "12:8", &["is not a rate"]),
+        ("\"500/s\"", "nan", "12:8", &["readers.rate: found the number NaN, expected a rate"]),
+        ("\"500/s\"", "\"0/s\"", "12:8", &["readers.rate: a rate of zero sends nothing"]),
+        ("\"500/s\"", "\"10000001/s\"", "12:8", &["the limit is 10000000/s"]),
+        ("workers = 4", "workers = \"4\"", "16:11", &["writers.workers: found the text \"4\", expected a whole number"]),
+        ("workers = 4", "workers = -4", "16:11", &["found the number -4, expected a whole number from 0"]),
+        ("workers = 4", "workers = 0", "16:11", &["writers.workers: 0 is not from 1 to 1000000"]),
+        ("0.01", "1.5", "19:19", &["trace.sample_fraction", "from 0 to 1"]),
+        ("\"20s\"", "\"0s\"", "8:12", &["load.duration: 0s cannot be", "such as \"30s\""]),
+        ("\"20s\"", "\"900h\"", "8:12", &["seven days are the limit"]),
+        ("[load]\n", "[load]\nlanes = 0\n", "7:9", &["load.lanes", "\"auto\" or a whole number from 1 to 1024"]),
+        ("[load]\n", "[load]\nlanes = \"many\"\n", "7:9", &["load.lanes: found the text \"many\""]),
+        ("[load]\n", "[load]\nchannels = 0\n", "7:12", &["load.channels: 0 is not from 1 to 1024"]),
+        ("[load]\n", "[load]\nwait = \"spin\"\n", "7:8", &["`spin` is not known here", "auto, sleep, poll"]),
+        // What keys must keep to together.
+        ("rate = \"500/s\"", "rate = \"500/s\"\nworkers = 3", "13:1", &["gives both `rate` and `workers`", "exactly one"]),
+        ("rate = \"500/s\"\n", "", "10:1", &["stream `readers` does not say when its requests go", "exactly one"]),
+        ("workers = 4", "workers = 4\narrivals = \"constant\"", "17:1", &["belongs to open loops"]),
+        ("workers = 4", "workers = 4\nmax_in_flight = 10", "17:1", &["belongs to open loops"]),
+        ("workers = 4", "workers = 4\ntop_k = 10", "17:1", &["belongs to search streams", "`writers` is an insert stream"]),
+        ("rate = \"500/s\"", "rate = \"500/s\"\nbatch = 10", "13:1", &["belongs to insert streams"]),
+        ("rate = \"500/s\"", "rate = \"500/s\"\ntimeout = \"0s\"", "13:11", &["readers.timeout: 0s cannot be"]),
+        // Milvus's own limits.
+        ("dim = 64", "dim = 32769", "5:7", &["collection.dim: 32769 is not from 1 to 32768"]),
+        ("dim = 64", "dim = 0", "5:7", &["collection.dim", "expected a whole number, 1 or more"]),
+        ("rate = \"500/s\"", "rate = \"500/s\"\ntop_k = 16385", "13:9", &["readers.top_k: 16385 is not from 1 to 16384"]),
+        ("batch = 50", "batch = 262145", "17:9", &["67109120 bytes", "64 MiB", "at most 262144 rows fit"]),
+        // Gates.
+        ("\"readers.response.p99\"", "\"readers.respones.p99\"", "21:1", &["did you mean `readers.response.p99`?"]),
+        (
+            "\"readers.response.p99\"",
+            "\"raeders.response.p99\"",
+            "21:1",
+            &["a stream that is not there", "did you mean the stream `readers`?"],
+        ),
+        ("\"readers.response.p99\" = \"< 20ms\"", "\"writers.recall\" = \"> 0.9\"", "21:1", &["only searches have a recall"]),
+        ("\"< 20ms\"", "\"20ms\"", "21:26", &["has no comparison"]),
+        ("\"< 20ms\"", "\"< 20\"", "21:26", &["must look like \"< 20ms\"", "`20` is not a time"]),
+        ("\"< 0.1%\"", "\"< 0.1ms\"", "22:10", &["must look like \"< 0.1%\""]),
+        ("[gates]\n", "[gates]\n\"errors \" = \"< 1%\"\n", "23:1", &["`errors` is there twice"]),
+        // The other rooms' tables.
+        ("\"practice\"", "\"localhost:19530\"", "3:7", &["target.uri", "http://"]),
+        ("\"practice\"", "\"http://localhost:1/x\"", "3:7", &["it has a path"]),
+        ("[gates]", "[practice]\nservers = 0\n[gates]", "21:11", &["practice.servers", "1 or more"]),
+        ("[gates]", "[practice]\nstall = { for = \"1s\", every = \"1s\" }\n[gates]", "21:31", &["`stall.every` must be longer"]),
+        ("[gates]", "[practice]\nslow_span = { nam = \"x\" }\n[gates]", "21:15", &["practice.slow_span: unknown key `nam`", "`name`"]),
+        ("sample_fraction = 0.01", "endpoint = \"localhost\"", "19:12", &["trace.endpoint", "built-in"]),
+    ] {
+        assert!(RIGHT.contains(right), "{right}");
+        let error = read_text(&RIGHT.replacen(right, wrong, 1)).expect_err(wrong);
+        assert!(error.starts_with(&format!("s.toml:{place}")), "{wrong}: {error}");
+        assert!(parts.iter().all(|part| error.contains(part)), "{wrong}: {error}");
+        assert!(error.contains("\n   |\n") || error.contains("\n  |\n"), "the line is shown: {error}");
+    }
+}
+
+#[test]
+fn practice_keys_stand_only_beside_the_practice_target() {
+    let text = format!("{}[practice]\nservers = 1\n", RIGHT.replace("\"practice\"", "\"http://localhost:19530\""));
+    let error = read_text(&text).unwrap_err();
+    assert!(error.starts_with("s.toml:23:2: [practice] is for the built-in target"), "{error}");
+}
+
+#[test]
+fn a_scenario_without_streams_or_target_is_refused() {
+    let error = read_text("[target]\nuri = \"practice\"\n").unwrap_err();
+    assert!(error.contains("there is no stream") && error.contains("[[stream]]"), "{error}");
+    let error = read_text("").unwrap_err();
+    assert!(error.contains("the key `target` is missing"), "{error}");
+}
+
+#[test]
+fn the_mark_stands_under_what_is_meant() {
+    let error = read_text(&RIGHT.replace("rate = \"500/s\"", "\trate = \"5ü0/s\" # Wörter")).unwrap_err();
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines[2], "12 | \trate = \"5ü0/s\" # Wörter");
+    assert_eq!(lines[3], "   | \t       ^^^^^^^");
+}
+
+#[test]
+fn overrides_take_the_place_of_what_the_file_says() {
+    let plan = with(&[
+        "readers.rate=700/s",
+        "load.lanes=2",
+        "collection.name=other",
+        "trace.sampleFraction=5%",
+        "gates.\"readers.response.p99\"=< 10ms",
+        "practice.stall={ for = \"1s\" }",
+        "writers.workers=8",
+        "load.lanes=3",
+    ]);
+    // Both spellings of the fraction would stand beside each other.
+    assert!(plan.unwrap_err().contains("is given twice"));
+    let plan = with(&["readers.rate=700/s", "load.lanes=2", "gates.\"readers.response.p99\"=< 10ms", "load.lanes=3"]).unwrap();
+    assert_eq!(plan.streams[0].load.shape.clone(), {
+        let stages = vec![Stage::steady(rate(700.0), Nanos::from_secs(20))];
+        Shape::Open { arrivals: Process::Poisson, warmup: rate(700.0), stages, max_in_flight: 10_000 }
+    });
+    assert_eq!(plan.load.lanes, Lanes::Count(3));
+    assert_eq!(plan.gates[0].to_string(), "readers.response.p99 < 10ms");
+    let seeded = parse(RIGHT, "s.toml", &Overrides { set: vec!["seed=1".into()], seed: Some(u64::MAX) }).unwrap();
+    assert_eq!(seeded.seed, u64::MAX, "--seed wins, and holds 64 bits");
+}
+
+#[test]
+fn wrong_overrides_are_shown_as_they_were_typed() {
+    for (set, parts) in [
+        ("readers.rate", &["--set readers.rate: there is no `=`"][..]),
+        ("=5", &["`` is not a key"]),
+        ("a..b=5", &["`a..b` is not a key"]),
+        ("raeders.rate=5/s", &["there is no table and no stream `raeders`", "did you mean `readers`?"]),
+        ("stream.readers.rate=5/s", &["a stream stands under its own name", "write readers.rate instead"]),
+        ("readers=5", &["is a whole stream"]),
+        ("readers.rate.x=5", &["cannot be set in what is not a table"]),
+        ("readers.rate=0/s", &["--set readers.rate=0/s: readers.rate: a rate of zero"]),
+        ("readers.raet=5/s", &["--set readers.raet=5/s: stream `readers`: unknown key `raet`", "did you mean `rate`?"]),
+        ("readers.workers=5", &["--set readers.workers=5: stream `readers` gives both"]),
+        ("load.duration=[", &["this is not TOML"]),
+        ("load=5", &["load: found the number 5, expected a table"]),
+        ("collection.dim=70000", &["--set collection.dim=70000: collection.dim: 70000"]),
+    ] {
+        let error = with(&[set]).unwrap_err();
+        assert!(parts.iter().all(|part| error.contains(part)), "{set}: {error}");
+    }
+}
+
+/// `stages` in place of the readers' rate, and the measured phase left to them.
+fn staged(stages: &str) -> Result<Plan, String> {
+    read_text(&RIGHT.replace("rate = \"500/s\"", &format!("stages = {stages}")).replace("duration = \"20s\"\n", ""))
+}
+
+#[test]
+fn stages_join_and_make_up_the_measured_phase() {
+    let plan =
+        staged(r#"[{ rate = "90/s", for = "9s", ramp = true }, { rate = "10/s", for = "1s" }, { rate = "0/s", for = "2s", ramp = true }]"#)
+            .unwrap();
+    assert_eq!(plan.load.duration, Nanos::from_secs(12));
+    let Shape::Open { stages, warmup, .. } = &plan.streams[0].load.shape else { panic!("an open loop") };
+    let ends: Vec<(f64, f64)> = stages.iter().map(|stage| (stage.from.per_second(), stage.to.per_second())).collect();
+    assert_eq!(ends, [(0.0, 90.0), (10.0, 10.0), (10.0, 0.0)]);
+    assert_eq!(*warmup, rate(9.0), "a ramp from zero warms up with a tenth of what it climbs to");
+    let plan = staged(r#"[{ rate = "90/s", for = "9s", ramp = true, from = "30/s" }]"#).unwrap();
+    let Shape::Open { warmup, .. } = plan.streams[0].load.shape else { panic!("an open loop") };
+    assert_eq!(warmup, rate(30.0));
+}
+
+#[test]
+fn stages_that_cannot_be_are_refused() {
+    for (stages, part) in [
+        ("[]", "the list is empty"),
+        (r#"[{ rate = "0/s", for = "9s" }]"#, "rates of zero send nothing"),
+        (r#"[{ rate = "9/s", for = "0s" }]"#, "a stage needs some time"),
+        (r#"[{ rate = "9/s", for = "1s", from = "1/s" }]"#, "only a ramp begins at another rate"),
+        (r#"[{ rate = "9/s" }]"#, "readers.stages[0]: the key `for` is missing"),
+        (r#"[{ rate = "9/s", for = "1s" }, { rate = "99999999/s", for = "1s" }]"#, "readers.stages[1].rate"),
+    ] {
+        let error = staged(stages).unwrap_err();
+        assert!(error.contains(part), "{stages}: {error}");
+    }
+    let error = read_text(&RIGHT.replace("rate = \"500/s\"", r#"stages = [{ rate = "9/s", for = "1s" }]"#)).unwrap_err();
+    assert!(error.contains("readers.stages last 1s in all, and the measured phase 20s"), "{error}");
+}
+
+#[test]
+fn the_schema_knows_every_key_with_its_default() {
+    let schema = json_schema().to_string();
+    for part in [
+        "\"sample_fraction\"",
+        "\"top_k\"",
+        "\"max_in_flight\"",
+        "\"slow_span\"",
+        "\"propagation\"",
+        "\"default\":\"30s\"",
+        "\"default\":\"10s\"",
+        "\"default\":10000",
+        "\"default\":\"poisson\"",
+        "\"maximum\":16384",
+        "\"ramp\"",
+        "\"token_env\"",
+    ] {
+        assert!(schema.contains(part), "{part}");
+    }
+}

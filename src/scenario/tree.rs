@@ -51,9 +51,9 @@ pub(super) enum Step {
 impl Node {
     /// Reads a whole file.
     pub(super) fn parse(text: &str) -> Result<Self, Fault> {
-        let table = DeTable::parse(text).map_err(|error| syntax(&error, 0..text.len(), |span| Place::File(span)))?;
+        let table = DeTable::parse(text).map_err(|error| syntax(&error, 0..text.len(), Place::File))?;
         let span = table.span();
-        Self::table(table.into_inner(), span, &|span| Place::File(span))
+        Self::table(table.into_inner(), span, &Place::File)
     }
 
     /// Reads one TOML value, all of it typed at `place`.
