@@ -1,0 +1,51 @@
+//! The generator, not the target, was the bottleneck.
+
+use crate::result::model::{RunDocument, Severity, Stream};
+
+use super::Statement;
+use super::statement::{percent, time};
+
+/// A lane with this share of a core in use has no time left to be on time with.
+pub(super) const BUSY_LANE: f64 = 0.9;
+
+/// A median request that spends more than this share of its response time before it is sent measures the generator.
+const LATENESS_SHARE: f64 = 0.1;
+
+/// A timer that fires later than this by the median was not given the processor: a sleeping thread wakes within 0.1 ms.
+const STARVED_TIMER_NS: u64 = 1_000_000;
+
+pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
+    let lanes = &document.generator.lanes;
+    let busiest = lanes.iter().map(|lane| lane.cpu_share).fold(0.0, f64::max);
+    let timer = lanes.iter().filter_map(|lane| lane.timer_error.p50_ns).max().unwrap_or(0);
+    document.streams.iter().filter_map(|stream| of_stream(stream, busiest, timer)).collect()
+}
+
+fn of_stream(stream: &Stream, busiest: f64, timer: u64) -> Option<Statement> {
+    let (lateness, response) = (stream.lateness.p50_ns?, stream.response.p50_ns?);
+    if lateness as f64 <= response as f64 * LATENESS_SHARE {
+        return None;
+    }
+    let late = format!(
+        "half of `{}`'s requests left {} late or more, of a median response time of {}",
+        stream.name,
+        time(lateness),
+        time(response)
+    );
+    let (cause, advice) = if busiest >= BUSY_LANE {
+        (
+            format!("a lane used {} of its core", percent(busiest)),
+            "use more lanes (`load.lanes`) and a core for each, lower the rate, or add generators (shards): these times are the generator's own",
+        )
+    } else if timer > STARVED_TIMER_NS {
+        (
+            format!("the lanes' timers fired {} late by the median, so other work had the processor", time(timer)),
+            "give the generator cores of its own (`taskset`, a quieter machine, a larger CPU limit): these times are the machine's",
+        )
+    } else {
+        return None; // late because `max_in_flight` requests were waiting for the target: the lateness rule speaks
+    };
+    let statement = Statement::new("generator-bottleneck", Severity::Invalid, format!("{late}, and {cause}"), advice).about(&stream.name);
+    let statement = statement.figure("lateness_p50_ns", lateness).figure("response_p50_ns", response);
+    Some(statement.figure("busiest_lane_cpu_share", busiest).figure("timer_error_p50_ns", timer))
+}

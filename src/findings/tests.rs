@@ -1,0 +1,248 @@
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::result::WallTime;
+use crate::result::model::{
+    Arrivals, Failures, Floor, Lane, Latency, LevelShift, Loop, Phase, PhaseName, Recall, SampledBy, Severity, Stationarity, Stream,
+    TimerError, Trend,
+};
+
+const MS: u64 = 1_000_000;
+
+/// A run of a minute about which there is nothing to say.
+fn sound() -> RunDocument {
+    let mut document = RunDocument::begun("id", "quickstart", WallTime::default());
+    document.partial = false;
+    document.phases = vec![Phase { name: PhaseName::Measure, start: WallTime::default(), length_ns: Some(60_000 * MS) }];
+    document.generator.lanes =
+        vec![Lane { cpu_share: 0.3, timer_error: TimerError { p50_ns: Some(10_000), ..TimerError::default() }, ..Lane::default() }];
+    document.generator.floor = Some(Floor { p50_ns: MS / 10, p99_ns: MS / 5, rate_per_s: 500.0, count: 500 });
+    document.trace.decided = 33_000;
+    document.trace.sample_fraction = 0.01;
+    document.trace.sampled_by = SampledBy { ratio: 330, burst: 0, forced: 0 };
+    (document.trace.sampled, document.trace.ended, document.trace.exported) = (330, 330, 330);
+    let latency = |p50_ns, p99_ns| Latency { count: 30_000, p50_ns: Some(p50_ns), p99_ns: Some(p99_ns), ..Latency::default() };
+    document.streams = vec![Stream {
+        name: "readers".to_owned(),
+        operation: "search".to_owned(),
+        scheduled: 30_000,
+        sent: 30_000,
+        ok: 30_000,
+        response: latency(4 * MS, 20 * MS),
+        service: latency(4 * MS, 20 * MS),
+        lateness: latency(MS / 100, MS / 10),
+        recall: Some(Recall { at: 10, mean: 0.97, queries: 500, interval: None }),
+        ..Stream::default()
+    }];
+    document
+}
+
+type Change = fn(&mut RunDocument);
+
+/// (code, severity, what brings it up, the near miss that does not), thresholds as the method gives them.
+const TABLE: [(&str, Severity, Change, Change); 25] = [
+    ("run-partial", Severity::Invalid, |d| d.partial = true, |d| d.partial = false),
+    (
+        "clock-jumped",
+        Severity::Invalid,
+        |d| d.generator.clock_step_ns = 100 * MS as i64 + 1,
+        |d| d.generator.clock_step_ns = 100 * MS as i64,
+    ),
+    // An hour of steering at 500 ppm is 1.8 s, a jump of 4 s is none.
+    ("clock-jumped", Severity::Invalid, |d| hour(d, -4_000), |d| hour(d, -1_800)),
+    ("generator-bottleneck", Severity::Invalid, |d| late_median(d, 0.9, 401_000), |d| late_median(d, 0.89, 401_000)),
+    ("generator-bottleneck", Severity::Invalid, |d| late_median(d, 1.0, 401_000), |d| late_median(d, 1.0, 400_000)),
+    ("generator-bottleneck", Severity::Invalid, |d| starved(d, MS + 1), |d| starved(d, MS)),
+    ("unfinished-requests", Severity::Suspect, |d| d.streams[0].unfinished = 1, |d| d.streams[0].unfinished = 0),
+    ("requests-failed", Severity::Suspect, |d| fail(d, 3_000), |d| fail(d, 299)),
+    ("requests-failed", Severity::Note, |d| fail(d, 300), |d| fail(d, 299)),
+    ("requests-failed", Severity::Note, |d| d.streams[0].timed_out = 300, |d| d.streams[0].timed_out = 299),
+    ("nothing-succeeded", Severity::Suspect, |d| fail(d, 30_000), |d| fail(d, 0)),
+    ("nothing-scheduled", Severity::Suspect, |d| d.streams[0].scheduled = 0, |d| d.streams[0].scheduled = 30_000),
+    (
+        "lateness-in-tail",
+        Severity::Suspect,
+        |d| d.streams[0].lateness.p99_ns = Some(2 * MS + 1),
+        |d| d.streams[0].lateness.p99_ns = Some(2 * MS),
+    ),
+    ("arrivals-off-plan", Severity::Suspect, |d| arrivals(d, true), |d| arrivals(d, false)),
+    ("level-shift", Severity::Suspect, |d| shift(d, 0.21, 1e-6), |d| shift(d, 0.19, 1e-9)),
+    ("level-shift", Severity::Suspect, |d| shift(d, -0.17, 1e-6), |d| shift(d, -0.16, 1e-9)),
+    ("level-shift", Severity::Suspect, |d| shift(d, 0.5, 1e-6), |d| shift(d, 0.5, 1e-3)),
+    ("trend", Severity::Note, |d| trend(d, 0.21, 1e-6), |d| trend(d, 0.19, 1e-9)),
+    ("near-floor", Severity::Suspect, |d| floor(d, 800_001), |d| floor(d, 800_000)),
+    ("lanes-busy", Severity::Suspect, |d| closed(d, 0.9, "auto"), |d| closed(d, 0.89, "auto")),
+    (
+        "lower-bounds",
+        Severity::Note,
+        |d| d.streams[0].response.at_least = vec!["p99_9_ns".to_owned()],
+        |d| d.streams[0].response.at_least.clear(),
+    ),
+    ("too-few-samples", Severity::Note, |d| too_few(d, "p99_9_ns"), |d| too_few(d, "p99_99_ns")),
+    ("low-recall", Severity::Note, |d| recall(d, 0.79, 500), |d| recall(d, 0.8, 500)),
+    ("intervals-merged", Severity::Note, |d| d.generator.lanes[0].merged_intervals = 1, |d| d.generator.lanes[0].merged_intervals = 0),
+    ("output-incomplete", Severity::Note, |d| d.output.lost = vec!["latency.hlog: disk full".to_owned()], |d| d.output.lost.clear()),
+];
+
+/// The rest of the table: what needs the accounting of traces.
+const TRACES: [(&str, Severity, Change, Change); 4] = [
+    ("spans-dropped", Severity::Note, |d| (d.trace.exported, d.trace.dropped) = (329, 1), |_| ()),
+    ("spans-failed", Severity::Note, |d| (d.trace.exported, d.trace.failed) = (329, 1), |_| ()),
+    // 330 expected, deviation 18: 4.9 of them are one in a million.
+    ("sampling-off", Severity::Note, |d| d.trace.sampled_by.ratio = 430, |d| d.trace.sampled_by.ratio = 400),
+    ("sampling-off", Severity::Note, |d| d.trace.sample_fraction = 0.0, |d| forced(d, 330)),
+];
+
+fn hour(d: &mut RunDocument, step_ms: i64) {
+    d.phases[0].length_ns = Some(3_600_000 * MS);
+    d.generator.clock_step_ns = step_ms * MS as i64;
+}
+
+fn late_median(d: &mut RunDocument, cpu_share: f64, late_ns: u64) {
+    d.generator.lanes.push(Lane { cpu_share, ..Lane::default() });
+    d.streams[0].lateness.p50_ns = Some(late_ns);
+}
+
+fn starved(d: &mut RunDocument, timer_ns: u64) {
+    d.generator.lanes[0].timer_error.p50_ns = Some(timer_ns);
+    d.streams[0].lateness.p50_ns = Some(MS);
+}
+
+fn fail(d: &mut RunDocument, failed: u64) {
+    let stream = &mut d.streams[0];
+    (stream.ok, stream.failed) = (30_000 - failed, failed);
+    stream.errors = [("UNAVAILABLE".to_owned(), failed)].into();
+    stream.failures =
+        vec![Failures { status: "UNAVAILABLE".to_owned(), count: failed, sample: Some("gone".to_owned()), ..Failures::default() }];
+}
+
+fn arrivals(d: &mut RunDocument, off_plan: bool) {
+    let check = Arrivals { process: "poisson".to_owned(), samples: 3000, effect_size: 4.0, p_value: 1e-20, off_plan };
+    d.streams[0].checks.arrivals = Some(check);
+}
+
+fn shift(d: &mut RunDocument, change: f64, p_value: f64) {
+    let shift = LevelShift { at_ns: 20_000 * MS, before_ns: 4 * MS, after_ns: 5 * MS, change, p_value };
+    d.streams[0].checks.stationarity = Some(Stationarity { seconds: 60, level_shift: Some(shift), trend: None });
+}
+
+fn trend(d: &mut RunDocument, change: f64, p_value: f64) {
+    d.streams[0].checks.stationarity = Some(Stationarity { seconds: 60, level_shift: None, trend: Some(Trend { change, p_value }) });
+}
+
+fn floor(d: &mut RunDocument, floor_ns: u64) {
+    d.generator.floor = Some(Floor { p50_ns: floor_ns, ..Floor::default() });
+}
+
+fn closed(d: &mut RunDocument, cpu_share: f64, wait: &str) {
+    d.streams[0].load_loop = Loop::Closed;
+    d.generator.lanes[0].cpu_share = cpu_share;
+    d.plan = serde_json::json!({ "load": { "wait": wait } });
+}
+
+fn too_few(d: &mut RunDocument, key: &str) {
+    d.streams[0].response.too_few = vec![key.to_owned()];
+    d.streams[0].response.effective_count = Some(900);
+}
+
+fn recall(d: &mut RunDocument, mean: f64, queries: u64) {
+    d.streams[0].recall = Some(Recall { at: 10, mean, queries, interval: None });
+}
+
+fn forced(d: &mut RunDocument, by_force: u64) {
+    d.trace.sample_fraction = 0.0;
+    d.trace.sampled_by = SampledBy { ratio: 0, burst: 0, forced: by_force };
+}
+
+fn found(change: Change) -> Vec<(String, Severity)> {
+    let mut document = sound();
+    change(&mut document);
+    assess(&document).into_iter().map(|finding| (finding.code, finding.severity)).collect()
+}
+
+#[test]
+fn there_is_nothing_to_say_about_a_sound_run() {
+    assert_eq!(found(|_| ()), []);
+    let mut document = sound();
+    judge(&mut document);
+    assert_eq!((document.trust, document.findings.len()), (Trust::Valid, 0));
+}
+
+#[test]
+fn each_rule_speaks_where_it_should_and_is_silent_just_before() {
+    for (code, severity, trigger, near_miss) in TABLE.into_iter().chain(TRACES) {
+        assert_eq!(found(trigger), [(code.to_owned(), severity)]);
+        assert_eq!(found(near_miss), [], "near miss of {code}");
+    }
+}
+
+#[test]
+fn a_finding_names_its_figures_its_stream_and_the_next_step() {
+    for (code, _, trigger, _) in TABLE.into_iter().chain(TRACES) {
+        let mut document = sound();
+        trigger(&mut document);
+        let finding = assess(&document).remove(0);
+        assert!(code.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{code}");
+        assert!(finding.advice.len() > 20 && !finding.advice.ends_with('.'), "{code}: {}", finding.advice);
+        assert_eq!(finding.message.contains("`readers`"), finding.stream.is_some(), "{code}: {}", finding.message);
+        assert!(!finding.message.contains("NaN") && !finding.message.contains("  "), "{code}: {}", finding.message);
+    }
+}
+
+#[test]
+fn every_rule_has_a_row() {
+    let rows: BTreeSet<&str> = TABLE.iter().chain(&TRACES).map(|row| row.0).collect();
+    let empty_handed = RULES.iter().filter(|rule| {
+        !TABLE.iter().chain(&TRACES).any(|(_, _, trigger, _)| {
+            let mut document = sound();
+            trigger(&mut document);
+            !rule(&document).is_empty()
+        })
+    });
+    assert_eq!(empty_handed.count(), 0);
+    assert_eq!(rows.len(), 21);
+}
+
+#[test]
+fn the_worst_stands_first_and_decides_on_trust() {
+    let mut document = sound();
+    fail(&mut document, 400);
+    document.streams[0].unfinished = 3;
+    document.partial = true;
+    judge(&mut document);
+    let severities: Vec<Severity> = document.findings.iter().map(|finding| finding.severity).collect();
+    assert_eq!(severities, [Severity::Invalid, Severity::Suspect, Severity::Note]);
+    assert_eq!(document.trust, Trust::Invalid);
+}
+
+#[test]
+fn each_stream_is_judged_by_itself() {
+    let mut document = sound();
+    document.streams.push(Stream { name: "writers".to_owned(), unfinished: 2, ..document.streams[0].clone() });
+    let findings = assess(&document);
+    assert_eq!(findings.iter().map(|finding| finding.stream.as_deref()).collect::<Vec<_>>(), [Some("writers")]);
+}
+
+#[test]
+fn a_polling_lane_is_not_called_busy() {
+    let mut document = sound();
+    closed(&mut document, 1.0, "poll");
+    assert_eq!(assess(&document), []);
+}
+
+#[test]
+fn a_late_median_of_a_lane_with_time_to_spare_is_not_its_fault() {
+    let mut document = sound();
+    late_median(&mut document, 0.5, 3 * MS);
+    document.streams[0].lateness.p99_ns = Some(15 * MS);
+    assert_eq!(assess(&document).iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["lateness-in-tail"]);
+}
+
+#[test]
+fn a_new_level_is_not_told_as_a_trend_too() {
+    let mut document = sound();
+    shift(&mut document, 0.5, 1e-9);
+    let stationarity = document.streams[0].checks.stationarity.as_mut().unwrap();
+    stationarity.trend = Some(Trend { change: 0.5, p_value: 1e-9 });
+    assert_eq!(assess(&document).iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["level-shift"]);
+}
