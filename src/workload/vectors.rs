@@ -82,13 +82,19 @@ impl Vectors {
         Self { seed, dim, rows, tables: Arc::new(Tables { noise, read, written, radius }) }
     }
 
+    /// The same rows, with queries and written rows drawn from another seed: for a collection that an earlier run filled.
+    #[must_use]
+    pub fn drawing(self, seed: Seed) -> Self {
+        Self { seed, ..self }
+    }
+
     /// Dimensions of every vector.
     #[must_use]
     pub const fn dim(&self) -> usize {
         self.dim
     }
 
-    /// What they follow from.
+    /// What queries and written rows follow from; and the rows, unless [`Vectors::drawing`] was used.
     #[must_use]
     pub const fn seed(&self) -> Seed {
         self.seed

@@ -82,10 +82,3 @@ pub struct Filled {
     /// The seed they follow from.
     pub seed: Seed,
 }
-
-/// The name of the key in a collection that tailtrace makes.
-#[allow(dead_code, reason = "the set-up that makes collections is not here yet")]
-pub(crate) const OWN_PRIMARY: &str = "id";
-/// The name of the vector field in a collection that tailtrace makes.
-#[allow(dead_code, reason = "the set-up that makes collections is not here yet")]
-pub(crate) const OWN_VECTOR: &str = "vector";

@@ -6,6 +6,7 @@ use crate::load::Failure;
 use crate::wire::method_path;
 use crate::workload::{Vectors, WrittenIds};
 
+use super::super::collection::Scalar;
 use super::answer::judge;
 use super::protobuf::{PREFIX, Value, begin_message, end_message};
 use super::rows::RowWriter;
@@ -44,6 +45,10 @@ impl Insert {
     pub(crate) fn new(settings: Settings, work: &Work) -> Result<Self, OperationError> {
         if settings.batch == 0 {
             return Err(OperationError::NoRows);
+        }
+        if let Some(field) = work.collection.scalars.iter().find(|field| !Scalar::can_fill(field.kind)) {
+            let (collection, field, kind) = (work.collection.name.clone(), field.name.clone(), field.kind.as_str_name());
+            return Err(OperationError::CannotFill { collection, field, kind });
         }
         let mut rows = RowWriter::new(&work.collection);
         let bytes = rows.longest(settings.batch as usize) + PREFIX;

@@ -28,8 +28,6 @@ pub use insert::Settings as InsertSettings;
 pub use kept::{Kept, KeptAnswer, MOST_KEPT};
 pub use recall::{Recall, mean_recall};
 pub use requests::Requests;
-#[allow(unused_imports, reason = "the set-up that fills collections is not here yet")]
-pub(crate) use rows::RowWriter;
 pub use search::{MAX_TOP_K, Settings as SearchSettings};
 
 /// Makes the enum of all operations, from the one line that each has.
@@ -145,6 +143,16 @@ pub enum OperationError {
     TopK {
         /// What was asked for.
         given: u32,
+    },
+    /// A field that an insert has to fill and cannot.
+    #[error("an insert cannot fill field `{field}` of type {kind} in collection `{collection}`; search it only, or use another")]
+    CannotFill {
+        /// The collection.
+        collection: String,
+        /// The field.
+        field: String,
+        /// Its type.
+        kind: &'static str,
     },
     /// An insert of nothing.
     #[error("batch = 0 inserts nothing; write 1 or more")]

@@ -130,3 +130,11 @@ fn a_distance_to_a_row_that_is_not_there_is_none() {
         assert_eq!(vectors.distance_to_row(&query, id, 10, Metric::L2), None);
     }
 }
+
+#[test]
+fn another_seed_draws_other_queries_over_the_same_rows() {
+    let (one, other) = (Vectors::new(Seed(1), 8), Vectors::new(Seed(1), 8).drawing(Seed(2)));
+    assert_eq!(made(8, |out| one.row(5, out)), made(8, |out| other.row(5, out)));
+    assert_ne!(made(8, |out| one.query(0, 5, out)), made(8, |out| other.query(0, 5, out)));
+    assert_ne!(made(8, |out| one.written(0, 5, 0, out)), made(8, |out| other.written(0, 5, 0, out)));
+}
