@@ -1,0 +1,162 @@
+//! The summary of a run for people: what was asked and achieved, response time first, then how far it can be trusted.
+
+mod layout;
+mod stream;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::result::model::{Finding, Gate, Generator, Phase, PhaseName, RunDocument, Severity, Trust};
+use crate::units::{ByteSize, Fraction, Nanos};
+
+use layout::{INDENT, Paint, WIDTH, count, labelled, percent, plural, time, wrap};
+
+/// How the summary looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Look<'a> {
+    /// With ANSI colours: for a terminal whose owner has not said no.
+    pub colours: bool,
+    /// Where the run's files are, to be told at the end.
+    pub directory: Option<&'a Path>,
+}
+
+/// Writes the summary.
+pub fn write_text(out: &mut dyn Write, run: &RunDocument, look: Look<'_>) -> io::Result<()> {
+    let paint = Paint { on: look.colours };
+    out.write_all(heading(run, paint).as_bytes())?;
+    for stream in &run.streams {
+        writeln!(out)?;
+        stream::write(out, stream, paint)?;
+    }
+    writeln!(out)?;
+    out.write_all(traces(run).as_bytes())?;
+    out.write_all(generator(&run.generator, run).as_bytes())?;
+    for (at, gate) in run.gates.iter().enumerate() {
+        let label = if at == 0 { "gates" } else { "" };
+        writeln!(out, "{label:<INDENT$}{}", gate_line(gate, paint))?;
+    }
+    for (at, finding) in run.findings.iter().enumerate() {
+        out.write_all(finding_lines(if at == 0 { "findings" } else { "" }, finding, paint).as_bytes())?;
+    }
+    for lost in &run.output.lost {
+        out.write_all(labelled("not written", lost).as_bytes())?;
+    }
+    writeln!(out, "{:<INDENT$}{}", "trust", trust_line(run, paint))?;
+    if let Some(directory) = look.directory {
+        writeln!(out, "{:<INDENT$}{}", "files", directory.display())?;
+    }
+    Ok(())
+}
+
+fn heading(run: &RunDocument, paint: Paint) -> String {
+    let mut text = format!("{:<INDENT$}{}\n", paint_label(run, paint), [run.id.as_str(), &run.started.to_string()].join("  "));
+    let version = run.target.version.as_deref().map(|version| format!(", {version}")).unwrap_or_default();
+    let place = if run.target.in_process { ", in this process" } else { "" };
+    text.push_str(&labelled("target", &format!("{}{version}{place}", run.target.uri)));
+    let length = |name| run.phases.iter().find(|phase: &&Phase| phase.name == name).and_then(|phase| phase.length_ns);
+    if let Some(measured) = length(PhaseName::Measure) {
+        let warm_up = length(PhaseName::WarmUp).map(|ns| format!(" after {} of warm-up", Nanos(ns).human())).unwrap_or_default();
+        text.push_str(&labelled("measured", &format!("{}{warm_up}, seed {}", Nanos(measured).human(), run.seed)));
+    }
+    if run.partial {
+        let what = "the run did not end as planned; what follows is what had been written by then";
+        text.push_str(&labelled("partial", what));
+    }
+    text
+}
+
+/// The scenario's name takes the label's place; a longer one takes more of the line.
+fn paint_label(run: &RunDocument, paint: Paint) -> String {
+    let name = if run.scenario.is_empty() { "run" } else { &run.scenario };
+    paint.bold(&format!("{name:<width$}", width = if name.chars().count() < INDENT { INDENT } else { name.chars().count() + 2 }))
+}
+
+fn traces(run: &RunDocument) -> String {
+    let trace = &run.trace;
+    if trace.decided == 0 || (trace.sample_fraction == 0.0 && trace.sampled == 0) {
+        return labelled("traces", "none: `trace.sample_fraction` is 0");
+    }
+    let why = [("in bursts", trace.sampled_by.burst), ("forced", trace.sampled_by.forced)];
+    let why: String = why.iter().filter(|(_, number)| *number > 0).map(|(name, number)| format!(", {} {name}", count(*number))).collect();
+    let fraction = Fraction::new(trace.sample_fraction).unwrap_or_default().percent();
+    let mut text = format!("{} of {} sampled at {fraction}{why}", count(trace.sampled), plural(trace.decided, "request"));
+    let kept_back: String = [("dropped", trace.dropped), ("failed", trace.failed)]
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(name, n)| format!(", {} {name}", count(*n)))
+        .collect();
+    let to = trace.endpoint.as_deref().map(|endpoint| format!(" to {endpoint}")).unwrap_or_default();
+    text.push_str(&format!("; {} of {} exported{to}{kept_back}", count(trace.exported), plural(trace.ended, "span")));
+    labelled("traces", &text)
+}
+
+fn generator(generator: &Generator, run: &RunDocument) -> String {
+    let mut facts = Vec::new();
+    if !generator.lanes.is_empty() {
+        let busiest = generator.lanes.iter().map(|lane| lane.cpu_share).fold(0.0, f64::max);
+        let most = if generator.lanes.len() > 1 { "at most " } else { "" };
+        facts.push(format!("{} at {most}{:.0} % CPU", plural(generator.lanes.len() as u64, "lane"), busiest * 100.0));
+    }
+    if let Some(late) = run.streams.iter().filter_map(|stream| stream.lateness.p99_ns).max() {
+        facts.push(format!("lateness p99 {}", Nanos(late).human()));
+    }
+    if let Some(error) = generator.lanes.iter().filter_map(|lane| lane.timer_error.p99_ns).max() {
+        facts.push(format!("timer error p99 {}", Nanos(error).human()));
+    }
+    if let Some(floor) = &generator.floor {
+        facts.push(format!("floor p50 {}, p99 {}", Nanos(floor.p50_ns).human(), Nanos(floor.p99_ns).human()));
+    }
+    if let Some(cpu) = generator.cpu_ns_per_request {
+        let shared = if run.target.in_process { " (the practice target's included)" } else { "" };
+        facts.push(format!("{} CPU a request{shared}", Nanos(cpu).human()));
+    }
+    if let Some(peak) = generator.peak_rss_bytes {
+        facts.push(format!("peak memory {}", ByteSize(peak).human()));
+    }
+    if facts.is_empty() { String::new() } else { labelled("generator", &facts.join("; ")) }
+}
+
+fn gate_line(gate: &Gate, paint: Paint) -> String {
+    let verdict = if gate.passed { paint.good("passed") } else { paint.bad("FAILED") };
+    let bound = if gate.at_least { "≥ " } else { "" };
+    let value = match (gate.value_ns, gate.value) {
+        (Some(ns), _) => time(Some(ns)),
+        (None, Some(value)) if gate.metric.ends_with("errors") => percent(value),
+        (None, Some(value)) if gate.metric.ends_with(".rate") => layout::rate(value),
+        (None, Some(value)) => format!("{value:.4}"),
+        (None, None) => "no value".to_owned(),
+    };
+    format!("{verdict}  {} {}: {bound}{value}", gate.metric, gate.limit)
+}
+
+fn finding_lines(label: &str, finding: &Finding, paint: Paint) -> String {
+    let severity = finding.severity.to_string();
+    let painted = match finding.severity {
+        Severity::Note => severity.clone(),
+        Severity::Suspect => paint.doubtful(&severity),
+        Severity::Invalid => paint.bad(&severity),
+    };
+    // Nine columns for the severity, so that messages and advice stand under each other.
+    let gap = " ".repeat(9 - severity.len().min(8));
+    let mut text = String::new();
+    let lines = wrap(&finding.message, WIDTH - INDENT - 9).into_iter().chain(wrap(&finding.advice, WIDTH - INDENT - 9));
+    for (at, line) in lines.filter(|line| !line.is_empty()).enumerate() {
+        if at == 0 {
+            text.push_str(&format!("{label:<INDENT$}{painted}{gap}{line}\n"));
+        } else {
+            text.push_str(&format!("{:<INDENT$}{:9}{line}\n", "", ""));
+        }
+    }
+    text
+}
+
+fn trust_line(run: &RunDocument, paint: Paint) -> String {
+    match run.trust {
+        Trust::Valid => paint.good("valid"),
+        Trust::Suspect => format!("{}: read the findings before the figures", paint.doubtful("suspect")),
+        Trust::Invalid => format!("{}: these figures are not about the target", paint.bad("invalid")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
