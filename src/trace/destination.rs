@@ -28,7 +28,7 @@ pub const DEFAULT_DELAY: Nanos = Nanos::from_millis(200);
 pub const DEFAULT_TIMEOUT: Nanos = Nanos::from_secs(10);
 
 /// Where spans go, under which name, and at what pace.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Destination {
     /// URL of the OTLP/gRPC endpoint.
     pub endpoint: String,
@@ -50,6 +50,18 @@ pub struct Destination {
     pub queue: usize,
     /// How long a span waits for others to fill the batch.
     pub delay: Nanos,
+}
+
+/// Without the headers' values: they are secrets as a rule.
+impl std::fmt::Debug for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Destination")
+            .field("endpoint", &self.endpoint)
+            .field("service_name", &self.service_name)
+            .field("resource", &self.resource)
+            .field("headers", &self.headers.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Endpoint {
@@ -240,6 +252,14 @@ mod tests {
             delay: Nanos::from_secs(1),
         };
         assert_eq!(Destination::of_client("http://x", &Settings::default(), &environment(variables)), expected);
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_secret() {
+        let destination =
+            Destination::of_client("http://x", &Settings::default(), &environment(&[("OTEL_EXPORTER_OTLP_HEADERS", "key=s3cret")]));
+        let shown = format!("{destination:?}");
+        assert!(shown.contains("key") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]

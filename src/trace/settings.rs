@@ -22,7 +22,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
     /// The Jaeger whose pages links lead to and whose API `explain` asks, such as `http://localhost:16686`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "jaeger_url")]
     pub jaeger: Option<String>,
     /// What travels with a request, so that Milvus joins its trace. Left out: `traceparent`.
     pub propagation: Propagation,
@@ -52,16 +52,27 @@ impl FromStr for Endpoint {
         if text == BUILT_IN {
             return Ok(Self::BuiltIn);
         }
-        let uri: http::Uri = text.parse().map_err(|_| not_an_endpoint(text))?;
-        match (uri.scheme_str(), uri.host()) {
-            (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(Self::Url(text.to_owned())),
-            _ => Err(not_an_endpoint(text)),
+        if is_web_url(text) {
+            return Ok(Self::Url(text.to_owned()));
         }
+        Err(format!("`{text}` is not an OTLP endpoint: \"built-in\", or a URL such as \"http://localhost:4317\""))
     }
 }
 
-fn not_an_endpoint(text: &str) -> String {
-    format!("`{text}` is not an OTLP endpoint: \"built-in\", or a URL such as \"http://localhost:4317\"")
+/// Whether the text begins with http or https and names a host.
+fn is_web_url(text: &str) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else { return false };
+    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+}
+
+fn jaeger_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let url = <Option<String> as serde::Deserialize>::deserialize(deserializer)?;
+    match url {
+        Some(text) if !is_web_url(&text) => {
+            Err(serde::de::Error::custom(format!("`{text}` is not the URL of a Jaeger; a right one is \"http://localhost:16686\"")))
+        }
+        url => Ok(url.map(|text| text.trim_end_matches('/').to_owned())),
+    }
 }
 
 impl std::fmt::Display for Endpoint {
@@ -116,6 +127,13 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_is_read_as_the_documentation_writes_it() {
+        let settings: Settings = toml::from_str("burst = { above = \"50ms\", for = \"20ms\", fraction = 1.0 }").unwrap();
+        let [above, lasting] = [50, 20].map(crate::units::Nanos::from_millis);
+        assert_eq!(settings.burst, Some(Burst { above, lasting, fraction: Fraction::ONE }));
+    }
+
+    #[test]
     fn an_empty_table_samples_nothing() {
         let settings: Settings = toml::from_str("").unwrap();
         assert_eq!(settings, Settings::default());
@@ -130,6 +148,7 @@ mod tests {
         }
         assert_eq!("built-in".parse(), Ok(Endpoint::BuiltIn));
         assert!(toml::from_str::<Settings>("sample_fractoin = 1").unwrap_err().to_string().contains("sample_fraction"));
+        assert!(toml::from_str::<Settings>("jaeger = \"localhost:16686\"").unwrap_err().to_string().contains("http://localhost:16686"));
         assert!(toml::from_str::<Settings>("propagation = \"b3\"").unwrap_err().to_string().contains("traceparent-always"));
     }
 }

@@ -169,6 +169,20 @@ fn a_collector_that_is_down_costs_spans_and_no_more() {
 }
 
 #[test]
+fn a_collector_that_is_down_is_not_asked_again_and_again_at_the_end() {
+    let (listener, url) = silent_listener();
+    drop(listener);
+    // Forty batches, each of which would be tried for 0.7 s: three retries after 0.1, 0.2 and 0.4 s.
+    let settings = ExportSettings { ring: 20_480, finish_limit: Nanos::from_secs(10), ..settings(&url) };
+    let (exporter, mut lanes) = Exporter::start(&settings, Anchor::take(), 1, None).unwrap();
+    end_many(&mut lanes[0], 0, 20_480);
+    let begun = now();
+    let account = exporter.finish();
+    assert_eq!(account, Accounting { ended: 20_480, failed: 20_480, ..Accounting::default() });
+    assert!(now().since(begun) < settings.finish_limit);
+}
+
+#[test]
 fn a_collector_that_never_answers_holds_the_end_up_to_its_limit_only() {
     let (_listener, url) = silent_listener();
     let limit = Nanos::from_millis(300);
@@ -297,4 +311,8 @@ fn an_endpoint_that_cannot_be_one_is_an_error_before_any_load() {
     destination.headers.insert("x-key".into(), "se\u{1}cret".into());
     let error = Exporter::start(&settings, Anchor::take(), 1, None).unwrap_err().to_string();
     assert!(error.contains("x-key") && !error.contains("cret"), "{error}");
+    let mut destination = Destination::new("https://localhost:4317", "tailtrace");
+    destination.certificate = Some("/no/such/ca.pem".into());
+    let error = Exporter::start(&ExportSettings::new(Some(destination), identity()), Anchor::take(), 1, None).unwrap_err().to_string();
+    assert!(error.contains("/no/such/ca.pem") && error.contains("OTEL_EXPORTER_OTLP_CERTIFICATE"), "{error}");
 }
