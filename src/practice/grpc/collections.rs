@@ -24,6 +24,7 @@ use super::service::{Framed, Service, decoded, framed_answer};
 /// The version it claims: the Milvus whose answers it gives, marked so that nobody takes it for one.
 const VERSION: &str = concat!("v2.5.11-practice-", env!("CARGO_PKG_VERSION"));
 
+#[allow(clippy::unnecessary_wraps, reason = "the type of every answer's status")]
 fn ok() -> Option<Status> {
     Some(Status::default())
 }
@@ -36,44 +37,45 @@ impl Service {
     /// Answers a method that administers.
     pub(super) fn administer(&self, method: &str, body: Bytes) -> Framed {
         match method {
-            "Connect" => self.now(body, |_, _: ConnectRequest| Ok(connect())),
-            "GetVersion" => self.now(body, |_, _: GetVersionRequest| Ok(GetVersionResponse { status: ok(), version: VERSION.to_owned() })),
+            "Connect" => self.now(body, |_, _: &ConnectRequest| Ok(connect())),
+            "GetVersion" => self.now(body, |_, _: &GetVersionRequest| Ok(GetVersionResponse { status: ok(), version: VERSION.to_owned() })),
             "CheckHealth" => {
-                self.now(body, |_, _: CheckHealthRequest| Ok(CheckHealthResponse { status: ok(), is_healthy: true, reasons: Vec::new() }))
+                self.now(body, |_, _: &CheckHealthRequest| Ok(CheckHealthResponse { status: ok(), is_healthy: true, reasons: Vec::new() }))
             }
             "ListDatabases" => self
-                .now(body, |_, _: ListDatabasesRequest| Ok(ListDatabasesResponse { status: ok(), db_names: vec!["default".to_owned()] })),
-            "AllocTimestamp" => self
-                .now(body, |service, _: AllocTimestampRequest| Ok(AllocTimestampResponse { status: ok(), timestamp: service.timestamp() })),
+                .now(body, |_, _: &ListDatabasesRequest| Ok(ListDatabasesResponse { status: ok(), db_names: vec!["default".to_owned()] })),
+            "AllocTimestamp" => self.now(body, |service, _: &AllocTimestampRequest| {
+                Ok(AllocTimestampResponse { status: ok(), timestamp: service.timestamp() })
+            }),
             "CreateCollection" => self.now(body, Self::create_collection),
-            "DropCollection" => self.now(body, |service, request: DropCollectionRequest| {
+            "DropCollection" => self.now(body, |service, request: &DropCollectionRequest| {
                 service.store.borrow_mut().remove(&request.collection_name);
                 Ok(done())
             }),
-            "HasCollection" => self.now(body, |service, request: HasCollectionRequest| {
+            "HasCollection" => self.now(body, |service, request: &HasCollectionRequest| {
                 Ok(BoolResponse { status: ok(), value: service.store.borrow().get(&request.collection_name).is_ok() })
             }),
             "DescribeCollection" => self.now(body, Self::describe_collection),
-            "ShowCollections" => self.now(body, |service, _: ShowCollectionsRequest| Ok(service.show_collections())),
+            "ShowCollections" => self.now(body, |service, _: &ShowCollectionsRequest| Ok(service.show_collections())),
             "GetCollectionStatistics" => self.now(body, Self::statistics),
             "CreateIndex" => self.now(body, Self::create_index),
             "DescribeIndex" => self.now(body, Self::describe_index),
             "DropIndex" => self.now(body, Self::drop_index),
             "LoadCollection" => self.now(body, Self::load),
-            "ReleaseCollection" => self.now(body, |service, request: ReleaseCollectionRequest| {
+            "ReleaseCollection" => self.now(body, |service, request: &ReleaseCollectionRequest| {
                 service.store.borrow().get(&request.collection_name)?.borrow_mut().loaded = false;
                 Ok(done())
             }),
-            "GetLoadState" => self.now(body, |service, request: GetLoadStateRequest| Ok(service.load_state(&request))),
+            "GetLoadState" => self.now(body, |service, request: &GetLoadStateRequest| Ok(service.load_state(request))),
             "GetLoadingProgress" => self.now(body, Self::loading_progress),
             "Flush" => self.now(body, Self::flush),
-            "GetFlushState" => self.now(body, |_, _: GetFlushStateRequest| Ok(GetFlushStateResponse { status: ok(), flushed: true })),
+            "GetFlushState" => self.now(body, |_, _: &GetFlushStateRequest| Ok(GetFlushStateResponse { status: ok(), flushed: true })),
             _ => Err(tonic::Status::unimplemented(format!("the practice target does not offer {method}"))),
         }
     }
 
-    fn now<Q: Message + Default, A: Answering>(&self, body: Bytes, act: impl FnOnce(&Self, Q) -> Result<A, Refusal>) -> Framed {
-        Ok(framed_answer(act(self, decoded(body)?)))
+    fn now<Q: Message + Default, A: Answering>(&self, body: Bytes, act: impl FnOnce(&Self, &Q) -> Result<A, Refusal>) -> Framed {
+        Ok(framed_answer(act(self, &decoded(body)?)))
     }
 
     /// A hybrid timestamp of now.
@@ -81,7 +83,7 @@ impl Service {
         self.store.borrow_mut().timestamp(self.clock.now())
     }
 
-    fn create_collection(&self, request: CreateCollectionRequest) -> Result<Status, Refusal> {
+    fn create_collection(&self, request: &CreateCollectionRequest) -> Result<Status, Refusal> {
         let asked = CollectionSchema::decode(request.schema.clone()).map_err(|cause| Refusal::invalid(format!("schema: {cause}")))?;
         let schema = Schema::new(CollectionSchema { name: request.collection_name.clone(), ..asked })?;
         let created = self.timestamp();
@@ -89,14 +91,14 @@ impl Service {
         let mut collection = Collection::new(store.new_id(), schema, created);
         collection.shards = request.shards_num.max(1);
         collection.consistency = request.consistency_level();
-        collection.properties = request.properties;
+        collection.properties.clone_from(&request.properties);
         store.add(collection)?;
         // Another set-up begins: it is not hit by faults either.
         self.model.rest();
         Ok(done())
     }
 
-    fn describe_collection(&self, request: DescribeCollectionRequest) -> Result<DescribeCollectionResponse, Refusal> {
+    fn describe_collection(&self, request: &DescribeCollectionRequest) -> Result<DescribeCollectionResponse, Refusal> {
         let store = self.store.borrow();
         let by_id = if request.collection_name.is_empty() { store.get_by_id(request.collection_id) } else { None };
         let collection = by_id.map_or_else(|| store.get(&request.collection_name), Ok)?;
@@ -130,13 +132,13 @@ impl Service {
         answer
     }
 
-    fn statistics(&self, request: GetCollectionStatisticsRequest) -> Result<GetCollectionStatisticsResponse, Refusal> {
+    fn statistics(&self, request: &GetCollectionStatisticsRequest) -> Result<GetCollectionStatisticsResponse, Refusal> {
         let rows = self.store.borrow().get(&request.collection_name)?.borrow().len();
         let stats = vec![KeyValuePair { key: "row_count".to_owned(), value: rows.to_string() }];
         Ok(GetCollectionStatisticsResponse { status: ok(), stats })
     }
 
-    fn create_index(&self, request: CreateIndexRequest) -> Result<Status, Refusal> {
+    fn create_index(&self, request: &CreateIndexRequest) -> Result<Status, Refusal> {
         let mut store = self.store.borrow_mut();
         let id = store.new_id();
         let collection = store.get(&request.collection_name)?;
@@ -144,7 +146,7 @@ impl Service {
         if collection.schema.position(&request.field_name).is_none() {
             return Err(Refusal::invalid(format!("cannot create index on non-exist field: {}", request.field_name)));
         }
-        let name = if request.index_name.is_empty() { request.field_name.clone() } else { request.index_name };
+        let name = if request.index_name.is_empty() { &request.field_name } else { &request.index_name }.clone();
         let metric = request.extra_params.iter().find(|pair| pair.key == "metric_type");
         if let Some(metric) = metric
             && matches!(collection.schema.position(&request.field_name).map(|at| collection.schema.fields[at].kind), Some(Kind::Vector(_)))
@@ -152,11 +154,11 @@ impl Service {
             metric.value.parse::<crate::workload::Metric>().map_err(|error| Refusal::invalid(error.to_string()))?;
         }
         collection.indexes.retain(|index| index.field != request.field_name);
-        collection.indexes.push(Index { id, name, field: request.field_name, parameters: request.extra_params });
+        collection.indexes.push(Index { id, name, field: request.field_name.clone(), parameters: request.extra_params.clone() });
         Ok(done())
     }
 
-    fn describe_index(&self, request: DescribeIndexRequest) -> Result<DescribeIndexResponse, Refusal> {
+    fn describe_index(&self, request: &DescribeIndexRequest) -> Result<DescribeIndexResponse, Refusal> {
         let collection = self.store.borrow().get(&request.collection_name)?;
         let collection = collection.borrow();
         let wanted = |index: &&Index| {
@@ -182,7 +184,7 @@ impl Service {
         Ok(DescribeIndexResponse { status: ok(), index_descriptions })
     }
 
-    fn drop_index(&self, request: DropIndexRequest) -> Result<Status, Refusal> {
+    fn drop_index(&self, request: &DropIndexRequest) -> Result<Status, Refusal> {
         let collection = self.store.borrow().get(&request.collection_name)?;
         let mut collection = collection.borrow_mut();
         if collection.loaded {
@@ -195,7 +197,7 @@ impl Service {
         Ok(done())
     }
 
-    fn load(&self, request: LoadCollectionRequest) -> Result<Status, Refusal> {
+    fn load(&self, request: &LoadCollectionRequest) -> Result<Status, Refusal> {
         let collection = self.store.borrow().get(&request.collection_name)?;
         let mut collection = collection.borrow_mut();
         let bare = collection
@@ -220,7 +222,7 @@ impl Service {
         GetLoadStateResponse { status: ok(), state: state.into() }
     }
 
-    fn loading_progress(&self, request: GetLoadingProgressRequest) -> Result<GetLoadingProgressResponse, Refusal> {
+    fn loading_progress(&self, request: &GetLoadingProgressRequest) -> Result<GetLoadingProgressResponse, Refusal> {
         if !self.store.borrow().get(&request.collection_name)?.borrow().loaded {
             let reason = format!("collection not loaded[collection={}]", request.collection_name);
             return Err(Refusal::new(code::COLLECTION_NOT_LOADED, reason));
@@ -228,14 +230,14 @@ impl Service {
         Ok(GetLoadingProgressResponse { status: ok(), progress: 100, refresh_progress: 100 })
     }
 
-    fn flush(&self, request: FlushRequest) -> Result<FlushResponse, Refusal> {
-        let mut answer = FlushResponse { status: ok(), db_name: request.db_name, ..Default::default() };
-        for name in request.collection_names {
-            self.store.borrow().get(&name)?;
+    fn flush(&self, request: &FlushRequest) -> Result<FlushResponse, Refusal> {
+        let mut answer = FlushResponse { status: ok(), db_name: request.db_name.clone(), ..Default::default() };
+        for name in &request.collection_names {
+            self.store.borrow().get(name)?;
             answer.coll_seg_ids.insert(name.clone(), LongArray::default());
             answer.flush_coll_seg_ids.insert(name.clone(), LongArray::default());
             answer.coll_seal_times.insert(name.clone(), (self.timestamp() >> 18).cast_signed() / 1_000);
-            answer.coll_flush_ts.insert(name, self.timestamp());
+            answer.coll_flush_ts.insert(name.clone(), self.timestamp());
         }
         Ok(answer)
     }

@@ -61,6 +61,8 @@ impl Tracing {
 /// A whole answer with its framing, or gRPC's own refusal.
 pub(super) type Framed = Result<Bytes, Status>;
 
+const ON_PURPOSE: &str = "the practice target fails this request, as it was told to";
+
 const SERVICE: &str = "/milvus.proto.milvus.MilvusService/";
 
 impl Service {
@@ -160,7 +162,6 @@ impl Service {
         if let (Some(tracing), Some(caller)) = (&self.tracing, caller) {
             tracing.record(tree, visit, caller);
         }
-        const ON_PURPOSE: &str = "the practice target fails this request, as it was told to";
         match (done, visit.failure) {
             (Some(answer), _) => Ok(answer),
             (None, Some(Failure::Milvus(code))) => Ok(framed(&A::refused(&Refusal::new(code, ON_PURPOSE)))),

@@ -138,7 +138,12 @@ impl<C: Clock> Model<C> {
         let served = match self.admit(origin, arrived, fate) {
             Ok(served) => served,
             Err(failure) => {
-                return (Visit { arrived, started: arrived, ended: arrived, slow: Nanos::ZERO, failure: Some(failure) }, None);
+                // A server that does nothing does not refuse either.
+                let ended = self.queue.borrow().awake(origin, arrived);
+                if ended > arrived {
+                    self.releases.at(ended).await;
+                }
+                return (Visit { arrived, started: ended, ended, slow: Nanos::ZERO, failure: Some(failure) }, None);
             }
         };
         let done = work.await;

@@ -64,6 +64,11 @@ impl Queue {
         Some(Served { start, end })
     }
 
+    /// When servers that stall at this moment do something again; the moment itself where they do not stall.
+    pub(crate) fn awake(&self, origin: Moment, at: Moment) -> Moment {
+        self.stalls.map_or(at, |stalls| stalls.serve(origin, at, Nanos::ZERO).0)
+    }
+
     /// When the next server is free for an arrival.
     fn turn(&self, arrival: Moment) -> Moment {
         match (self.servers, self.free.peek()) {

@@ -109,6 +109,12 @@ fn a_failure_comes_at_once_and_leaves_the_queue_alone() {
 }
 
 #[test]
+fn a_stalled_server_does_not_refuse_either() {
+    let lived = lived(r#"{"errors": {"ABORTED": 1}, "stall": {"for": "10us", "first": "40us"}}"#, &reads(&[0, 45]));
+    assert_eq!(lived[1], ((45, 50, 50, 50), Some(Failure::Grpc(10))));
+}
+
+#[test]
 fn resting_begins_anew_with_the_next_read() {
     VirtualClock::run(|clock| async move {
         let settings: Settings = serde_json::from_str(r#"{"errors": {"ABORTED": 1}}"#).unwrap();

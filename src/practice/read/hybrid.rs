@@ -75,9 +75,9 @@ pub(super) fn rank(ranker: &Ranker, searches: &[(Metric, &[Hit])]) -> Vec<Hit> {
             *scores.entry(hit.row).or_default() += ranker.part(search, place, hit.score, *metric);
         }
     }
-    let mut ranked: Vec<(u32, f64)> = scores.into_iter().collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    ranked.into_iter().map(|(row, score)| Hit { row, score: score as f32 }).collect()
+    let mut rows: Vec<(u32, f64)> = scores.into_iter().collect();
+    rows.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    rows.into_iter().map(|(row, score)| Hit { row, score: score as f32 }).collect()
 }
 
 /// Searches, ranks, and makes the answer.

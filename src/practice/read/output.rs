@@ -69,7 +69,9 @@ impl Output {
             let field = &collection.schema.fields[*at];
             let mut column = collection.column(*at).gather(rows);
             if let (Some(keys), Column::Json(values), DYNAMIC) = (&self.dynamic_keys, &mut column, field.name.as_str()) {
-                values.iter_mut().for_each(|value| keep(value, keys));
+                for value in values {
+                    keep(value, keys);
+                }
             }
             column.into_answer(field)
         };

@@ -107,11 +107,10 @@ impl Column {
         match (self, other) {
             (Self::Bool(all), Self::Bool(more)) => all.extend(more),
             (Self::Int(all), Self::Int(more)) => all.extend(more),
-            (Self::Float(all), Self::Float(more)) => all.extend(more),
+            (Self::Float(all), Self::Float(more)) | (Self::Vector { data: all, .. }, Self::Vector { data: more, .. }) => all.extend(more),
             (Self::Double(all), Self::Double(more)) => all.extend(more),
             (Self::Text(all), Self::Text(more)) => all.extend(more),
             (Self::Json(all), Self::Json(more)) => all.extend(more),
-            (Self::Vector { data: all, .. }, Self::Vector { data: more, .. }) => all.extend(more),
             _ => unreachable!("a column only takes what was read for its own field"),
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct Schema {
     pub(crate) primary: usize,
     /// Whether the server makes the primary keys.
     pub(crate) auto_id: bool,
-    /// What DescribeCollection answers: without the dynamic field, as Milvus does.
+    /// What `DescribeCollection` answers: without the dynamic field, as Milvus does.
     pub(crate) described: CollectionSchema,
 }
 
