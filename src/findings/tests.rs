@@ -40,13 +40,13 @@ fn sound() -> RunDocument {
 type Change = fn(&mut RunDocument);
 
 /// (code, severity, what brings it up, the near miss that does not), thresholds as the method gives them.
-const TABLE: [(&str, Severity, Change, Change); 25] = [
+static TABLE: [(&str, Severity, Change, Change); 25] = [
     ("run-partial", Severity::Invalid, |d| d.partial = true, |d| d.partial = false),
     (
         "clock-jumped",
         Severity::Invalid,
-        |d| d.generator.clock_step_ns = 100 * MS as i64 + 1,
-        |d| d.generator.clock_step_ns = 100 * MS as i64,
+        |d| d.generator.clock_step_ns = 100 * MS.cast_signed() + 1,
+        |d| d.generator.clock_step_ns = 100 * MS.cast_signed(),
     ),
     // An hour of steering at 500 ppm is 1.8 s, a jump of 4 s is none.
     ("clock-jumped", Severity::Invalid, |d| hour(d, -4_000), |d| hour(d, -1_800)),
@@ -85,7 +85,7 @@ const TABLE: [(&str, Severity, Change, Change); 25] = [
 ];
 
 /// The rest of the table: what needs the accounting of traces.
-const TRACES: [(&str, Severity, Change, Change); 4] = [
+static TRACES: [(&str, Severity, Change, Change); 4] = [
     ("spans-dropped", Severity::Note, |d| (d.trace.exported, d.trace.dropped) = (329, 1), |_| ()),
     ("spans-failed", Severity::Note, |d| (d.trace.exported, d.trace.failed) = (329, 1), |_| ()),
     // 330 expected, deviation 18: 4.9 of them are one in a million.
@@ -95,7 +95,7 @@ const TRACES: [(&str, Severity, Change, Change); 4] = [
 
 fn hour(d: &mut RunDocument, step_ms: i64) {
     d.phases[0].length_ns = Some(3_600_000 * MS);
-    d.generator.clock_step_ns = step_ms * MS as i64;
+    d.generator.clock_step_ns = step_ms * MS.cast_signed();
 }
 
 fn late_median(d: &mut RunDocument, cpu_share: f64, late_ns: u64) {
@@ -170,15 +170,15 @@ fn there_is_nothing_to_say_about_a_sound_run() {
 
 #[test]
 fn each_rule_speaks_where_it_should_and_is_silent_just_before() {
-    for (code, severity, trigger, near_miss) in TABLE.into_iter().chain(TRACES) {
-        assert_eq!(found(trigger), [(code.to_owned(), severity)]);
-        assert_eq!(found(near_miss), [], "near miss of {code}");
+    for (code, severity, trigger, near_miss) in TABLE.iter().chain(&TRACES) {
+        assert_eq!(found(*trigger), [((*code).to_owned(), *severity)]);
+        assert_eq!(found(*near_miss), [], "near miss of {code}");
     }
 }
 
 #[test]
 fn a_finding_names_its_figures_its_stream_and_the_next_step() {
-    for (code, _, trigger, _) in TABLE.into_iter().chain(TRACES) {
+    for (code, _, trigger, _) in TABLE.iter().chain(&TRACES) {
         let mut document = sound();
         trigger(&mut document);
         let finding = assess(&document).remove(0);
