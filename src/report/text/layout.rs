@@ -1,5 +1,8 @@
 //! Numbers, columns and lines for a terminal of 100 columns.
 
+// Writing to a `String` has no way to fail: the results of `write!` are passed over in this folder.
+use std::fmt::Write as _;
+
 use crate::units::Nanos;
 
 /// Lines are broken here.
@@ -41,7 +44,7 @@ pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -83,7 +86,7 @@ pub(super) fn labelled(label: &str, text: &str) -> String {
     let mut lines = String::new();
     for (at, line) in wrap(text, WIDTH - INDENT).iter().enumerate() {
         let label = if at == 0 { label } else { "" };
-        lines.push_str(&format!("{label:<INDENT$}{line}\n"));
+        let _ = writeln!(lines, "{label:<INDENT$}{line}");
     }
     lines
 }
@@ -118,9 +121,9 @@ pub(super) fn table(rows: &[Vec<String>], indent: usize) -> String {
         for (at, cell) in row.iter().enumerate() {
             let width = widths[at];
             if at == 0 {
-                line.push_str(&format!("{cell:<width$}"));
+                let _ = write!(line, "{cell:<width$}");
             } else {
-                line.push_str(&format!("  {cell:>width$}"));
+                let _ = write!(line, "  {cell:>width$}");
             }
         }
         text.push_str(line.trim_end());

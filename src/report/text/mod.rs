@@ -3,6 +3,7 @@
 mod layout;
 mod stream;
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -76,18 +77,27 @@ fn traces(run: &RunDocument) -> String {
     if trace.decided == 0 || (trace.sample_fraction == 0.0 && trace.sampled == 0) {
         return labelled("traces", "none: `trace.sample_fraction` is 0");
     }
-    let why = [("in bursts", trace.sampled_by.burst), ("forced", trace.sampled_by.forced)];
-    let why: String = why.iter().filter(|(_, number)| *number > 0).map(|(name, number)| format!(", {} {name}", count(*number))).collect();
     let fraction = Fraction::new(trace.sample_fraction).unwrap_or_default().percent();
-    let mut text = format!("{} of {} sampled at {fraction}{why}", count(trace.sampled), plural(trace.decided, "request"));
-    let kept_back: String = [("dropped", trace.dropped), ("failed", trace.failed)]
-        .iter()
-        .filter(|(_, n)| *n > 0)
-        .map(|(name, n)| format!(", {} {name}", count(*n)))
-        .collect();
+    let why = counted(&[("in bursts", trace.sampled_by.burst), ("forced", trace.sampled_by.forced)]);
+    let lost = counted(&[("dropped", trace.dropped), ("failed", trace.failed)]);
     let to = trace.endpoint.as_deref().map(|endpoint| format!(" to {endpoint}")).unwrap_or_default();
-    text.push_str(&format!("; {} of {} exported{to}{kept_back}", count(trace.exported), plural(trace.ended, "span")));
+    let text = format!(
+        "{} of {} sampled at {fraction}{why}; {} of {} exported{to}{lost}",
+        count(trace.sampled),
+        plural(trace.decided, "request"),
+        count(trace.exported),
+        plural(trace.ended, "span")
+    );
     labelled("traces", &text)
+}
+
+/// `, 3 dropped, 1 failed`; nothing for what is zero.
+fn counted(counts: &[(&str, u64)]) -> String {
+    let mut text = String::new();
+    for (name, number) in counts.iter().filter(|(_, number)| *number > 0) {
+        let _ = write!(text, ", {} {name}", count(*number));
+    }
+    text
 }
 
 fn generator(generator: &Generator, run: &RunDocument) -> String {
@@ -119,12 +129,13 @@ fn generator(generator: &Generator, run: &RunDocument) -> String {
 fn gate_line(gate: &Gate, paint: Paint) -> String {
     let verdict = if gate.passed { paint.good("passed") } else { paint.bad("FAILED") };
     let bound = if gate.at_least { "≥ " } else { "" };
-    let value = match (gate.value_ns, gate.value) {
-        (Some(ns), _) => time(Some(ns)),
-        (None, Some(value)) if gate.metric.ends_with("errors") => percent(value),
-        (None, Some(value)) if gate.metric.ends_with(".rate") => layout::rate(value),
-        (None, Some(value)) => format!("{value:.4}"),
-        (None, None) => "no value".to_owned(),
+    // The last word of a metric's name says what its value is.
+    let value = match (gate.value_ns, gate.value, gate.metric.rsplit('.').next()) {
+        (Some(ns), _, _) => time(Some(ns)),
+        (None, Some(value), Some("errors")) => percent(value),
+        (None, Some(value), Some("rate")) => layout::rate(value),
+        (None, Some(value), _) => format!("{value:.4}"),
+        (None, None, _) => "no value".to_owned(),
     };
     format!("{verdict}  {} {}: {bound}{value}", gate.metric, gate.limit)
 }
@@ -142,9 +153,9 @@ fn finding_lines(label: &str, finding: &Finding, paint: Paint) -> String {
     let lines = wrap(&finding.message, WIDTH - INDENT - 9).into_iter().chain(wrap(&finding.advice, WIDTH - INDENT - 9));
     for (at, line) in lines.filter(|line| !line.is_empty()).enumerate() {
         if at == 0 {
-            text.push_str(&format!("{label:<INDENT$}{painted}{gap}{line}\n"));
+            let _ = writeln!(text, "{label:<INDENT$}{painted}{gap}{line}");
         } else {
-            text.push_str(&format!("{:<INDENT$}{:9}{line}\n", "", ""));
+            let _ = writeln!(text, "{:<INDENT$}{:9}{line}", "", "");
         }
     }
     text
