@@ -4,8 +4,9 @@ use std::fmt::{self, Write as _};
 use std::num::NonZeroUsize;
 
 use crate::load::Shape;
+use crate::milvus::operation::Settings as Operation;
 use crate::milvus::{Address, CollectionSettings};
-use crate::scenario::{self, Operation, Plan, Stream};
+use crate::scenario::{self, Plan, Stream};
 use crate::stats::arrivals::Process;
 
 use super::arguments::CheckArguments;

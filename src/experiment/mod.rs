@@ -1,1 +1,29 @@
-//! A series of runs and a decision.
+//! A series of runs and a decision. So far the series of one: [`run`].
+//!
+//! Rooms above know how to measure; this one knows in which order things have to stand, and what is done with what was
+//! measured. Prints nothing: whoever watches is an [`Observer`].
+
+mod error;
+mod exemplars;
+mod figures;
+mod floor;
+mod observer;
+mod recall;
+mod run;
+mod standing;
+mod tracing;
+
+pub use error::RunError;
+pub use observer::{Event, Nobody, Observer};
+pub use run::{RunOptions, RunOutcome, run};
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

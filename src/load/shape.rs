@@ -12,6 +12,17 @@ pub struct StreamLoad {
     pub timeout: Nanos,
 }
 
+impl StreamLoad {
+    /// The most requests that it has unanswered at a time, over all lanes.
+    #[must_use]
+    pub const fn most_in_flight(&self) -> usize {
+        match self.shape {
+            Shape::Closed { workers } => workers,
+            Shape::Open { max_in_flight, .. } => max_in_flight,
+        }
+    }
+}
+
 /// The two ways to make load.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {

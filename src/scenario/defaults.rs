@@ -43,7 +43,3 @@ pub const MAX_WORKERS: u32 = 1_000_000;
 pub const MAX_CHANNELS: u32 = 1_024;
 /// Longest phase: what histograms hold, and more than anyone waits.
 pub const MAX_PHASE: Nanos = Nanos::from_secs(7 * 24 * 3600);
-/// Milvus returns at most so many neighbours.
-pub const MAX_TOP_K: u32 = 16_384;
-/// Milvus takes messages of at most so many bytes.
-pub const MAX_MESSAGE_BYTES: u64 = 64 << 20;

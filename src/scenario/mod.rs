@@ -39,7 +39,7 @@ pub use file::{LoadTable, OperationName, ScenarioFile, StageTable, StreamTable};
 pub use gate::{Comparison, Gate, Limit, Quantity};
 pub use gates::Gates;
 pub use metric::{Metric, MetricError, Percentile, Statistic, Time};
-pub use plan::{Insert, Lanes, Load, Operation, Plan, Search, Stream};
+pub use plan::{Lanes, Load, Plan, Stream};
 pub use read::{Overrides, parse, read};
 pub use schema::json_schema;
 

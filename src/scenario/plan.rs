@@ -4,7 +4,6 @@
 //! be run again.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -12,12 +11,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Wait;
 use crate::load::StreamLoad;
-use crate::milvus::{CollectionSettings, Consistency, TargetSettings};
+use crate::milvus::{CollectionSettings, TargetSettings, operation};
 use crate::units::Nanos;
 use crate::{practice, trace};
 
 use super::defaults;
-use super::file::{OperationName, ScenarioFile};
+use super::file::ScenarioFile;
 use super::gate::Gate;
 
 /// What will be sent where.
@@ -88,47 +87,9 @@ pub struct Stream {
     /// Unique in the plan: letters, digits, `-` and `_`.
     pub name: String,
     /// What its requests do.
-    pub operation: Operation,
+    pub operation: operation::Settings,
     /// When they go, and how long one may take.
     pub load: StreamLoad,
-}
-
-/// What requests do, with what that needs to know.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Operation {
-    /// Nearest neighbours of a query vector.
-    Search(Search),
-    /// New rows.
-    Insert(Insert),
-}
-
-impl Operation {
-    /// As it is written in a scenario.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Search(_) => OperationName::Search.name(),
-            Self::Insert(_) => OperationName::Insert.name(),
-        }
-    }
-}
-
-/// See [`Operation::Search`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Search {
-    /// Neighbours asked for, 1 to [`defaults::MAX_TOP_K`].
-    pub top_k: u32,
-    /// `None`: the collection's own level.
-    pub consistency: Option<Consistency>,
-    /// The index's own parameters.
-    pub params: BTreeMap<String, serde_json::Value>,
-}
-
-/// See [`Operation::Insert`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Insert {
-    /// Rows in one request, 1 or more.
-    pub batch: u32,
 }
 
 const AUTO: &str = "auto";

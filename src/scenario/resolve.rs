@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 
 use crate::load::{Shape, Stage, StreamLoad};
+use crate::milvus::operation::{InsertSettings, MAX_MESSAGE, MAX_TOP_K, SearchSettings, Settings as Operation};
 use crate::milvus::{Address, CollectionSettings};
 use crate::practice;
 use crate::units::{Nanos, Rate};
@@ -11,7 +12,7 @@ use crate::units::{Nanos, Rate};
 use super::file::{OperationName, ScenarioFile, StageTable, StreamTable};
 use super::gates::Gates;
 use super::overrides::TOP_KEYS;
-use super::plan::{Insert, Load, Operation, Plan, Search, Stream};
+use super::plan::{Load, Plan, Stream};
 use super::read::draw_seed;
 use super::tree::Step;
 use super::{LoadTable, Metric, defaults};
@@ -300,21 +301,21 @@ fn operation(typed: StreamTable, place: &Place, dim: Option<u32>) -> Result<Oper
     Ok(match typed.operation {
         OperationName::Search => {
             let top_k = typed.top_k.unwrap_or(defaults::TOP_K);
-            let top_k = place.within("top_k", top_k, defaults::MAX_TOP_K, "that is Milvus's own limit")?;
-            Operation::Search(Search { top_k, consistency: typed.consistency, params: typed.params.unwrap_or_default() })
+            let top_k = place.within("top_k", top_k, MAX_TOP_K, "that is Milvus's own limit")?;
+            Operation::Search(SearchSettings { top_k, consistency: typed.consistency, params: typed.params.unwrap_or_default() })
         }
         OperationName::Insert => {
             let batch = place.within("batch", typed.batch.unwrap_or(defaults::BATCH), u32::MAX, "a request inserts one row at least")?;
             // With `reuse` the dimension may be known only when the collection is described.
             let row = u64::from(dim.unwrap_or(0)) * 4;
             let bytes = u64::from(batch) * row;
-            if bytes > defaults::MAX_MESSAGE_BYTES {
+            if bytes > MAX_MESSAGE as u64 {
                 let message =
                     format!("{name}.batch: {batch} rows of {} dimensions are {bytes} bytes, and Milvus takes 64 MiB a message", row / 4);
-                let most = defaults::MAX_MESSAGE_BYTES / row;
+                let most = MAX_MESSAGE as u64 / row;
                 return Err(place.problem("batch", message, format!("at most {most} rows fit")));
             }
-            Operation::Insert(Insert { batch })
+            Operation::Insert(InsertSettings { batch })
         }
     })
 }

@@ -5,8 +5,9 @@ use crate::load::{Shape, Stage};
 use super::error::Diagnostic;
 use super::file::{LoadTable, OperationName, ScenarioFile, StageTable, StreamTable};
 use super::gates::Gates;
-use super::plan::{Operation, Plan, Stream};
+use super::plan::{Plan, Stream};
 use super::resolve::resolve;
+use crate::milvus::operation::Settings as Operation;
 
 impl From<Plan> for ScenarioFile {
     fn from(plan: Plan) -> Self {

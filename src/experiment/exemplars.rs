@@ -1,0 +1,80 @@
+//! Sampled requests that stand for each range between percentiles, so that every part of a distribution has a trace to look at.
+
+use std::path::Path;
+
+use crate::result::model::{Exemplar, Percentile, Stream};
+use crate::result::requests::{self, Request};
+use crate::result::{REQUESTS_FILE, ResultError};
+
+use super::figures::link;
+
+/// Exemplars of each range.
+const OF_EACH: usize = 2;
+
+/// Chooses from the run's kept requests. Where these cannot be read there are none: what is lost has been told already.
+pub(super) fn choose(streams: &mut [Stream], directory: &Path, jaeger: Option<&str>) {
+    let kept: Result<Vec<Request>, ResultError> = requests::read(&directory.join(REQUESTS_FILE));
+    let kept = kept.unwrap_or_default();
+    for stream in streams {
+        let own = |request: &&Request| request.stream == stream.name && request.sampled && request.measured && request.outcome == "ok";
+        let mut sampled: Vec<&Request> = kept.iter().filter(own).collect();
+        sampled.sort_by_key(|request| std::cmp::Reverse(request.response_ns()));
+        stream.exemplars = of_stream(&sampled, stream, jaeger);
+    }
+}
+
+/// The ranges of a stream, the highest first: each ends where the one before it begins.
+fn of_stream(slowest_first: &[&Request], stream: &Stream, jaeger: Option<&str>) -> Vec<Exemplar> {
+    let percentiles = Percentile::ALL.iter().rev().filter_map(|percentile| Some((percentile.name(), stream.response.get(*percentile)?)));
+    let ranges = percentiles.chain(std::iter::once(("min", 0)));
+    let mut rest = slowest_first;
+    let mut exemplars = Vec::new();
+    for (above, from_ns) in ranges {
+        let (inside, below) = rest.split_at(rest.partition_point(|request| request.response_ns() > from_ns));
+        rest = below;
+        // The slowest of the range, and the one in its middle.
+        let chosen = [0, inside.len() / 2].into_iter().take(OF_EACH.min(inside.len())).filter_map(|at| inside.get(at));
+        exemplars.extend(chosen.filter_map(|request| {
+            let trace_id = request.trace_id.clone()?;
+            let (sequence, response_ns) = (request.sequence, request.response_ns());
+            Some(Exemplar { above: above.to_owned(), from_ns, sequence, response_ns, link: link(jaeger, &trace_id), trace_id })
+        }));
+    }
+    exemplars
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(sequence: u64, response_ns: u64) -> Request {
+        Request {
+            stream: "readers".to_owned(),
+            sequence,
+            measured: true,
+            intended_ns: 0,
+            sent_ns: 0,
+            done_ns: response_ns,
+            outcome: "ok".to_owned(),
+            trace_id: Some(format!("{sequence:032x}")),
+            span_id: None,
+            sampled: true,
+            why: None,
+            inclusion_probability: 1.0,
+            kept: Vec::new(),
+            keep_probability: 1.0,
+        }
+    }
+
+    #[test]
+    fn every_range_has_exemplars_of_its_own() {
+        let requests: Vec<Request> = (1..=100).rev().map(|n| request(n, n)).collect();
+        let mut stream = Stream { name: "readers".to_owned(), ..Stream::default() };
+        stream.response.set(Percentile::P50, 50);
+        stream.response.set(Percentile::P99, 99);
+        let chosen = of_stream(&requests.iter().collect::<Vec<_>>(), &stream, Some("http://jaeger/"));
+        let found: Vec<_> = chosen.iter().map(|exemplar| (exemplar.above.as_str(), exemplar.response_ns)).collect();
+        assert_eq!(found, [("p99", 100), ("p50", 99), ("p50", 75), ("min", 50), ("min", 25)]);
+        assert_eq!(chosen[0].link.as_deref(), Some("http://jaeger/trace/00000000000000000000000000000064"));
+    }
+}

@@ -1,0 +1,98 @@
+//! What the instrument reads for a server that answers at once: the least that any figure of the run can be.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Wait;
+use crate::load::{self, Interval, IntervalSink, RunSettings, Shape, Stage, Stop, StreamLoad};
+use crate::milvus::operation::{SearchSettings, Settings as OperationSettings, Work};
+use crate::milvus::{Address, Connection, MilvusTarget, TargetSettings};
+use crate::practice;
+use crate::result::model;
+use crate::stats::arrivals::Process;
+use crate::trace::{Decider, Exporter, Propagation};
+use crate::units::{Fraction, Nanos, Rate};
+
+use super::RunError;
+use super::standing::LOOPBACK;
+
+/// How long the floor is measured, after a warm-up of a fifth of it.
+const LENGTH: Nanos = Nanos::from_secs(1);
+/// A floor at a rate above this would say how fast the null target is, which shares the machine, and not what the
+/// instrument adds.
+const HIGHEST_RATE: f64 = 10_000.0;
+/// Below this rate a second holds too few requests for a median.
+const LOWEST_RATE: f64 = 50.0;
+/// Far more than a server that answers at once ever has waiting.
+const MOST_IN_FLIGHT: usize = 1024;
+/// A closed loop is floored with no more requests at a time than this, for the same reason as the rate.
+const MOST_WORKERS: usize = 16;
+
+/// Measures the floor at the run's rate, over the run's number of lanes, with searches like the run's.
+///
+/// # Errors
+/// Where the null target or the lanes cannot start.
+pub(super) fn measure(
+    streams: &[StreamLoad],
+    work: &Work,
+    lanes: usize,
+    wait: Wait,
+    stop: &Stop,
+) -> Result<Option<model::Floor>, RunError> {
+    let settings = practice::Settings { search: practice::SearchMode::Canned, ..practice::Settings::default() };
+    let server = practice::Server::start(settings, LOOPBACK, None)?;
+    let target = TargetSettings::at(Address::Practice);
+    let connection = Connection::new(&target, &format!("http://{}", server.addr()), |_| None)?;
+    let search = OperationSettings::Search(SearchSettings { top_k: 10, consistency: None, params: BTreeMap::new() });
+    let run = RunSettings {
+        streams: vec![(null_load(streams), 0)],
+        warmup: Nanos(LENGTH.0 / 5),
+        duration: LENGTH,
+        drain: LENGTH,
+        lanes,
+        shard: 0,
+        shards: 1,
+        wait,
+        propagation: Propagation::None,
+    };
+    let connect = async |_: usize| -> Result<MilvusTarget, RunError> {
+        let search = search.make(work).map_err(|source| RunError::Operation { stream: "floor".to_owned(), source })?;
+        Ok(MilvusTarget::connect(&connection, vec![search], 1, MOST_IN_FLIGHT).await?)
+    };
+    let deciders = std::iter::repeat_with(|| Decider::new(Fraction::ZERO)).take(lanes).collect();
+    let (_, spans) = Exporter::disabled(lanes);
+    let measured = load::run(&run, connect, deciders, spans, &mut Unwatched, stop).map_err(RunError::from_load);
+    server.stop();
+    let measured = measured?;
+    let response = &measured.streams[0].response;
+    Ok((response.count() > 0).then(|| model::Floor {
+        p50_ns: response.quantile_ns(0.5),
+        p99_ns: response.quantile_ns(0.99),
+        rate_per_s: response.count() as f64 / measured.duration().as_secs_f64(),
+        count: response.count(),
+    }))
+}
+
+/// One stream with the rate of all open ones together, or else as many workers as all closed ones.
+fn null_load(streams: &[StreamLoad]) -> StreamLoad {
+    let rate: f64 = streams
+        .iter()
+        .filter_map(|stream| match &stream.shape {
+            Shape::Open { stages, .. } => stages.first().map(|stage| stage.from.per_second().max(stage.to.per_second())),
+            Shape::Closed { .. } => None,
+        })
+        .sum();
+    let workers: usize = streams.iter().map(|stream| if let Shape::Closed { workers } = stream.shape { workers } else { 0 }).sum();
+    let shape = if rate > 0.0 {
+        let rate = Rate::from_per_second(rate.clamp(LOWEST_RATE, HIGHEST_RATE)).unwrap_or_default();
+        Shape::Open { arrivals: Process::Constant, warmup: rate, stages: vec![Stage::steady(rate, LENGTH)], max_in_flight: MOST_IN_FLIGHT }
+    } else {
+        Shape::Closed { workers: workers.clamp(1, MOST_WORKERS) }
+    };
+    StreamLoad { shape, timeout: LENGTH }
+}
+
+struct Unwatched;
+
+impl IntervalSink for Unwatched {
+    fn interval(&mut self, _: &Interval) {}
+}

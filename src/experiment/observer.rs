@@ -1,0 +1,58 @@
+//! Who watches a run while it goes on.
+
+use crate::load::{Interval, IntervalSink};
+use crate::milvus::collection::Progress;
+use crate::result::IntervalWriter;
+use crate::result::model::PhaseName;
+
+/// Something that happens while a run goes on.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A phase begins.
+    Phase(PhaseName),
+    /// Set-up goes on.
+    SetUp(Progress),
+    /// A second of the measured phase is over for all lanes.
+    Second(&'a Interval),
+    /// Something to be told at once, such as a disk that is full.
+    Trouble(&'a str),
+}
+
+/// Watches. Called on the thread that called the experiment, never on a lane.
+pub trait Observer {
+    /// Something happens.
+    fn event(&mut self, event: &Event<'_>);
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn event(&mut self, _: &Event<'_>) {}
+}
+
+/// Every second goes to the log and to whoever watches.
+pub(super) struct Watched<'a> {
+    pub(super) writer: IntervalWriter,
+    pub(super) observer: &'a mut dyn Observer,
+    told: bool,
+}
+
+impl<'a> Watched<'a> {
+    pub(super) fn new(writer: IntervalWriter, observer: &'a mut dyn Observer) -> Self {
+        Self { writer, observer, told: false }
+    }
+}
+
+impl IntervalSink for Watched<'_> {
+    fn interval(&mut self, interval: &Interval) {
+        self.writer.interval(interval);
+        self.observer.event(&Event::Second(interval));
+        if let Some(trouble) = self.writer.trouble()
+            && !std::mem::replace(&mut self.told, true)
+        {
+            self.observer.event(&Event::Trouble(&trouble.to_string()));
+        }
+    }
+}

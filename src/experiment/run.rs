@@ -1,0 +1,245 @@
+//! One run: from a plan to a run directory.
+//!
+//! Everything that can be wrong with target, collection, place and collector shows before the first request of the load is
+//! sent; from then on nothing that happens loses what was measured.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::clock::{Anchor, Moment, now, peak_rss_bytes};
+use crate::findings;
+use crate::load::{self, Measured, RunSettings, Stop, StreamLoad};
+use crate::milvus::MilvusTarget;
+use crate::milvus::collection::Prepared;
+use crate::milvus::operation::{Kept, Operation, Work};
+use crate::result::model::{self, Phase, PhaseName, RunDocument};
+use crate::result::{IntervalWriter, RunDirectory, WallTime, this_host, this_tool};
+use crate::scenario::Plan;
+use crate::trace::{Decider, Environment};
+use crate::workload::{Purpose, Seed};
+
+use super::error::RunError;
+use super::exemplars;
+use super::figures::{self, Asked, Frame};
+use super::floor;
+use super::observer::{Event, Observer, Watched};
+use super::recall;
+use super::standing::Standing;
+use super::tracing::{self, Traced, Tracing};
+
+/// What a run needs beside its plan.
+pub struct RunOptions<'a> {
+    /// Run directories are made in here.
+    pub out: PathBuf,
+    /// The command line, for the result.
+    pub command: Vec<String>,
+    /// Ends the run early.
+    pub stop: Stop,
+    /// Looks up environment variables.
+    pub environment: Environment<'a>,
+}
+
+/// What a run leaves behind.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// As it stands in `run.json`.
+    pub document: RunDocument,
+    /// The run directory.
+    pub directory: PathBuf,
+}
+
+/// Runs a plan.
+///
+/// # Errors
+/// Where nothing could be measured; then no run directory is left behind, but for a lane that died while measuring.
+pub fn run(plan: &Plan, options: &RunOptions<'_>, observer: &mut dyn Observer) -> Result<RunOutcome, RunError> {
+    let anchor = Anchor::take();
+    let origin = now();
+    let started = WallTime::from_unix_ns(anchor.unix_ns(origin));
+    let directory = RunDirectory::create(&options.out, &plan.name, started)?;
+    let mut run = Run { plan, options, anchor, origin, directory, document: RunDocument::begun("", &plan.name, started) };
+    run.begin();
+    let result = run.directory.write_document(&run.document).map_err(RunError::from).and_then(|()| run.measure(observer));
+    match result {
+        Ok(()) => Ok(RunOutcome { document: run.document, directory: run.directory.path().to_owned() }),
+        Err(error) => {
+            if run.document.phases.iter().all(|phase| phase.name == PhaseName::SetUp) {
+                // Nothing was measured: an empty directory would only be in the way. That it cannot be removed adds nothing.
+                let _ = std::fs::remove_dir_all(run.directory.path());
+            }
+            Err(error)
+        }
+    }
+}
+
+struct Run<'a> {
+    plan: &'a Plan,
+    options: &'a RunOptions<'a>,
+    anchor: Anchor,
+    origin: Moment,
+    directory: RunDirectory,
+    document: RunDocument,
+}
+
+impl Run<'_> {
+    /// What is known before anything stands.
+    fn begin(&mut self) {
+        let document = &mut self.document;
+        self.directory.id().clone_into(&mut document.id);
+        document.set_plan(self.plan);
+        document.host = this_host();
+        document.tool = this_tool(self.options.command.clone());
+        document.target.uri = self.plan.target.uri.to_string();
+        document.target.in_process = self.plan.practice.is_some();
+        document.trace.sample_fraction = self.plan.trace.sample_fraction.get();
+        document.trace.propagation = self.plan.trace.propagation.to_string();
+    }
+
+    fn wall(&self, moment: Moment) -> WallTime {
+        WallTime::from_unix_ns(self.anchor.unix_ns(moment))
+    }
+
+    fn phase(&mut self, name: PhaseName, begin: Moment, end: Option<Moment>) {
+        let phase = Phase { name, start: self.wall(begin), length_ns: end.map(|end| end.since(begin).0) };
+        self.document.phases.retain(|known| known.name != name);
+        self.document.phases.push(phase);
+    }
+
+    /// Everything between the directory's making and the last document.
+    fn measure(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let set_up = now();
+        self.phase(PhaseName::SetUp, set_up, None);
+        observer.event(&Event::Phase(PhaseName::SetUp));
+        let (tracing, server_spans) = Tracing::start(self.plan, &self.directory, self.anchor, self.options.environment)?;
+        if let Some(destination) = tracing.destination() {
+            self.document.trace.endpoint = Some(destination.endpoint.clone());
+            self.document.trace.service_name = Some(destination.service_name.clone());
+        }
+        let mut standing = Standing::start(self.plan, self.options.environment, server_spans)?;
+        let result = standing.prepare(self.plan, &self.options.stop, observer).and_then(|prepared| {
+            self.document.target.version = standing.version();
+            self.phase(PhaseName::SetUp, set_up, Some(now()));
+            Ok((self.load(&standing, &prepared, &tracing, observer)?, prepared))
+        });
+        // The collection is dropped and the practice target stopped whatever happened; a failure to drop is told, not fatal.
+        let trouble = standing.end();
+        let ((measured, exporter, requests, log), prepared) = result?;
+        let traced = tracing.finish(exporter);
+        self.document.output.lost.extend(trouble);
+        self.document.output.lost.extend(log.err().map(|error| super::chain(&error)));
+        self.conclude(&prepared, measured, traced, requests)
+    }
+
+    /// Drives the load, once everything stands.
+    fn load(
+        &mut self,
+        standing: &Standing,
+        prepared: &Prepared,
+        tracing: &Tracing,
+        observer: &mut dyn Observer,
+    ) -> Result<Loaded, RunError> {
+        let plan = self.plan;
+        let lanes = plan.load.lanes.count(self.document.host.cores.unwrap_or(1) as u32) as usize;
+        let collection = Arc::new(prepared.collection.clone());
+        let work = |stream: usize| Work { collection: Arc::clone(&collection), vectors: prepared.vectors.clone(), stream: stream as u16 };
+        // What Milvus would refuse of every request is told now, not by every lane.
+        operations(plan, &work)?;
+        let loads: Vec<StreamLoad> = plan.streams.iter().map(|stream| stream.load.clone()).collect();
+        self.document.generator.floor = floor::measure(&loads, &work(0), lanes, plan.load.wait, &self.options.stop)?;
+        if self.options.stop.is_stopped() {
+            return Err(RunError::Interrupted);
+        }
+        let names: Vec<String> = plan.streams.iter().map(|stream| stream.name.clone()).collect();
+        let requests = self.directory.request_log(names.clone(), plan.seed, self.origin)?;
+        let (host, port) = standing.address();
+        let identity = tracing::identity(plan, self.directory.id(), host, port);
+        let (exporter, spans) = tracing.exporter(identity, self.anchor, lanes, &requests)?;
+        let settings = RunSettings {
+            streams: loads.into_iter().enumerate().map(|(stream, load)| (load, arrivals_seed(plan.seed, stream))).collect(),
+            warmup: plan.load.warmup,
+            duration: plan.load.duration,
+            drain: plan.load.drain,
+            lanes,
+            shard: 0,
+            shards: 1,
+            wait: plan.load.wait,
+            propagation: plan.trace.propagation,
+        };
+        let in_flight = settings.streams.iter().map(|(load, _)| load.most_in_flight()).sum::<usize>();
+        let connection = standing.connection();
+        let connect = async |_: usize| -> Result<MilvusTarget, RunError> {
+            Ok(MilvusTarget::connect(connection, operations(plan, &work)?, plan.load.channels as usize, in_flight).await?)
+        };
+        let deciders = std::iter::repeat_with(|| Decider::of(&plan.trace)).take(lanes).collect();
+        observer.event(&Event::Phase(PhaseName::WarmUp));
+        let log = self.directory.interval_log(self.wall(now().plus(plan.load.warmup)))?;
+        let mut watched = Watched::new(IntervalWriter::new(log, names, Some(requests.clone())), observer);
+        let measured = load::run(&settings, connect, deciders, spans, &mut watched, &self.options.stop).map_err(RunError::from_load)?;
+        let phases = measured.phases;
+        self.phase(PhaseName::WarmUp, phases.begin, Some(phases.measure));
+        self.phase(PhaseName::Measure, phases.measure, Some(phases.drain));
+        self.phase(PhaseName::Drain, phases.drain, Some(now()));
+        Ok((measured, exporter, requests, watched.writer.finish()))
+    }
+
+    /// From what was measured to the last document.
+    fn conclude(
+        &mut self,
+        prepared: &Prepared,
+        mut measured: Measured<Vec<Kept>>,
+        traced: Traced,
+        requests: crate::result::RequestLog,
+    ) -> Result<(), RunError> {
+        let plan = self.plan;
+        let jaeger = plan.trace.jaeger.as_deref();
+        let frame = Frame { origin: self.origin, duration: measured.duration(), jaeger, gates: &plan.gates };
+        let asked = |stream: &crate::scenario::Stream, of: &load::StreamMeasured| {
+            figures::stream(Asked { name: &stream.name, operation: stream.operation.name(), load: &stream.load }, of, frame)
+        };
+        self.document.streams = plan.streams.iter().zip(&measured.streams).map(|(stream, of)| asked(stream, of)).collect();
+        let kept = std::mem::take(&mut measured.leftovers);
+        recall::judge(&mut self.document.streams, kept, plan, prepared);
+        self.document.trace = figures::trace(&self.document.trace, &measured.decisions, &traced.accounting);
+        let floor = self.document.generator.floor;
+        self.document.generator =
+            model::Generator { floor, clock_step_ns: self.anchor.wall_clock_step_ns(), ..figures::generator(&measured) };
+        self.document.generator.peak_rss_bytes = peak_rss_bytes();
+        let slowest: Vec<_> = measured.streams.iter().flat_map(|stream| stream.record.slowest.iter().copied()).collect();
+        let output = &mut self.document.output;
+        match requests.finish(&slowest) {
+            Ok(counts) => {
+                output.requests_kept = counts.kept;
+                output.requests_seen = counts.seen;
+                output.keep_probability = Some(counts.keep_probability);
+            }
+            Err(error) => output.lost.push(super::chain(&error)),
+        }
+        if let Some(received) = traced.received {
+            output.spans_received = received.spans + received.refused;
+            output.spans_kept = received.spans;
+            output.lost.extend(received.error.map(|error| super::chain(&error)));
+        }
+        exemplars::choose(&mut self.document.streams, self.directory.path(), jaeger);
+        self.document.partial = measured.stopped;
+        self.document.gates = plan.gates.iter().map(|gate| self.document.judge(gate)).collect();
+        findings::judge(&mut self.document);
+        self.directory.finish(&self.document)?;
+        Ok(())
+    }
+}
+
+/// One lane's operations, one a stream.
+fn operations(plan: &Plan, work: &impl Fn(usize) -> Work) -> Result<Vec<Box<dyn Operation>>, RunError> {
+    let make = |(index, stream): (usize, &crate::scenario::Stream)| {
+        stream.operation.make(&work(index)).map_err(|source| RunError::Operation { stream: stream.name.clone(), source })
+    };
+    plan.streams.iter().enumerate().map(make).collect()
+}
+
+/// What the load leaves: figures, the exporter, the request log, and how the interval log ended.
+type Loaded = (Measured<Vec<Kept>>, crate::trace::Exporter, crate::result::RequestLog, Result<u64, crate::result::ResultError>);
+
+/// Each stream's arrivals are drawn from a seed of their own.
+fn arrivals_seed(seed: u64, stream: usize) -> u64 {
+    Seed(seed).draws(Purpose::Arrivals, stream as u16).at(0)
+}
