@@ -15,12 +15,13 @@ pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Resu
         };
         runtime.block_on(async {
             let pair = signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
-            let (mut interrupt, mut terminate) = match pair {
-                Ok(pair) => pair,
-                Err(error) => return _ = ready.send(Err(error)),
+            let (report, pair) = match pair {
+                Ok(pair) => (Ok(()), Some(pair)),
+                Err(error) => (Err(error), None),
             };
-            // The one that asked waits for it, and nobody else.
-            let _ = ready.send(Ok(()));
+            // The one that asked waits for it.
+            let _ = ready.send(report);
+            let Some((mut interrupt, mut terminate)) = pair else { return };
             let mut times = 0;
             loop {
                 std::future::poll_fn(|context| {
