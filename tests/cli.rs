@@ -8,7 +8,7 @@ use assert_cmd::cargo::cargo_bin_cmd;
 use tempfile::TempDir;
 
 /// Commands that are offered; a new one is added here, and the tests below ask for its help.
-const COMMANDS: [&str; 3] = ["check", "schema", "completions"];
+const COMMANDS: [&str; 5] = ["run", "practice", "check", "schema", "completions"];
 
 const RIGHT: &str = "[target]\nuri = \"practice\"\n[[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"500/s\"\n";
 
@@ -81,6 +81,17 @@ fn bad_input_gets_one_clear_message_and_status_two() {
         (&["check", "s.toml", "--set", "target.uri=http://h", "--set", "practice.servers=1"], &["[practice] is for the built-in target"]),
         (&["chekc", "s.toml"], &["unrecognized subcommand 'chekc'", "'check'"]),
         (&[], &["a command is missing", "Commands:"]),
+        (&["run", "nowhere.toml"], &["cannot read the scenario `nowhere.toml`"]),
+        (&["run", "s.toml", "--set", "readers.rate=0/s"], &["readers.rate", "a rate of zero"]),
+        (&["run", "s.toml", "--out", "s.toml"], &["cannot make a run directory in `s.toml`", "--out DIR"]),
+        (&["run", "s.toml", "--set", "target.uri=http://127.0.0.1:9"], &["cannot connect to http://127.0.0.1:9", "refused"]),
+        (&["practice", "--servers", "0"], &["--servers 0: practice.servers", "1 or more"]),
+        (&["practice", "--service", "2ms"], &["--service 2ms", "exponential 2ms"]),
+        (&["practice", "--slow-span", "{ nam = 1 }"], &["unknown key `nam`", "did you mean `name`?"]),
+        (&["practice", "--max-queue", "5"], &["--max-queue 5", "needs `servers`"]),
+        (&["practice", "--port", "70000"], &["70000", "65535"]),
+        (&["practice", "--listen", "localhost"], &["--listen", "invalid IP address"]),
+        (&["practice", "--otlp", "localhost"], &["--otlp", "http://localhost:4317"]),
         (&["completions", "cmd"], &["invalid value 'cmd'", "bash"]),
     ] {
         let ended = tailtrace(here.path(), arguments);

@@ -3,7 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::experiment::RunError;
+use crate::practice::PracticeError;
 use crate::scenario::ScenarioError;
+use crate::trace::TraceError;
 
 /// How it went, for the caller's script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,18 @@ pub enum CliError {
     /// The scenario is wrong.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
+    /// Ctrl-C would do nothing.
+    #[error("cannot listen for Ctrl-C and SIGTERM")]
+    Signals(#[source] io::Error),
+    /// The practice target cannot run.
+    #[error(transparent)]
+    Practice(#[from] PracticeError),
+    /// Its spans have no way out.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
+    /// Nothing was measured.
+    #[error(transparent)]
+    Run(#[from] RunError),
     /// Standard output does not take what is printed.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),

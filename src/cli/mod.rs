@@ -8,7 +8,11 @@ mod check;
 mod completions;
 mod exit;
 mod output;
+mod practice;
+mod progress;
+mod run;
 mod schema;
+mod signals;
 
 use std::ffi::OsString;
 
@@ -32,6 +36,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Status, CliE
         Err(wrong) => return Err(CliError::usage(&wrong)),
     };
     match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Practice(practice) => practice::run(&practice),
         Command::Check(check) => check::run(&check),
         Command::Schema => schema::run(),
         Command::Completions(completions) => completions::run(&completions),

@@ -65,6 +65,16 @@ pub(super) fn apply_number(root: &mut Node, key: &str, number: u64, index: usize
     *descend(root, &Step::Key(key.to_owned()), &place) = node;
 }
 
+/// A table of keys and typed values; each is known by its index.
+pub(super) fn table(pairs: &[(&str, &str)]) -> Result<Node, Fault> {
+    let entries = pairs.iter().enumerate().map(|(index, (key, value))| {
+        let place = Place::Override(index);
+        Ok(Entry { key: (*key).to_owned(), key_place: place.clone(), node: read_value(value.trim(), &place)? })
+    });
+    // No byte of a file: what is missing has no place.
+    Ok(Node { value: Value::Table(entries.collect::<Result<_, Fault>>()?), place: Place::File(0..0) })
+}
+
 /// The value at one step below, made where it is missing; the key's place becomes the override's.
 fn descend<'a>(node: &'a mut Node, step: &Step, place: &Place) -> &'a mut Node {
     match (&mut node.value, step) {

@@ -6,13 +6,15 @@ use std::path::Path as FilePath;
 use rand::TryRng as _;
 use serde::Deserialize as _;
 
+use crate::practice;
+
 use super::decode::{Decoder, Fault, Path};
 use super::error::{Diagnostic, ScenarioError};
 use super::file::ScenarioFile;
-use super::overrides::{apply, apply_number};
+use super::overrides::{apply, apply_number, table};
 use super::plan::Plan;
 use super::resolve::resolve;
-use super::tree::Node;
+use super::tree::{Node, Step};
 
 /// What takes the place of the file's values.
 #[derive(Debug, Clone, Default)]
@@ -64,6 +66,24 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
         let place = root.place_of(&problem.path, problem.of_key);
         located(Fault { help: problem.help, ..Fault::at(place, problem.message) })
     })
+}
+
+/// Reads the keys of a `[practice]` table from flags: keys as the table has them, values as typed.
+///
+/// # Errors
+/// For the first flag that is wrong.
+pub fn practice_settings(flags: &[(&str, &str)]) -> Result<practice::Settings, ScenarioError> {
+    let typed: Vec<String> = flags.iter().map(|(key, value)| format!("--{} {value}", key.replace('_', "-"))).collect();
+    let located = |fault| ScenarioError::from(Box::new(Diagnostic::new(fault, "[practice]", "", &typed)));
+    let root = table(flags).map_err(located)?;
+    let point = root.place.clone();
+    let path = Path::Key(&Path::Root, "practice");
+    let settings = practice::Settings::deserialize(Decoder { node: &root, path: &path, point: &point }).map_err(located)?;
+    settings.check().map_err(|error| {
+        let path: Vec<Step> = error.key.split('.').map(|key| Step::Key(key.to_owned())).collect();
+        located(Fault::at(root.place_of(&path, false), error.to_string()))
+    })?;
+    Ok(settings)
 }
 
 /// A seed nobody gave. 53 bits, so that every JSON reader keeps it whole.

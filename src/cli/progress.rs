@@ -1,0 +1,99 @@
+//! The progress line on standard error: what phase it is, and each second what the streams do.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::experiment::{Event, Observer};
+use crate::load::{Interval, Shape};
+use crate::milvus::collection::Progress as SetUp;
+use crate::result::model::PhaseName;
+use crate::scenario::Plan;
+use crate::units::Nanos;
+
+/// Shows a run. Draws only when something happens, so that no thread of its own competes with the lanes.
+pub(super) struct Progress {
+    bar: ProgressBar,
+    streams: Vec<String>,
+    phases: [(PhaseName, Nanos); 3],
+    /// Nothing is said at all.
+    quiet: bool,
+    terminal: bool,
+}
+
+impl Progress {
+    pub(super) fn new(plan: &Plan, quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target = if quiet || !terminal { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        // The template is constant and right; without it the default one does.
+        bar.set_style(ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let phases = [(PhaseName::WarmUp, plan.load.warmup), (PhaseName::Measure, plan.load.duration), (PhaseName::Drain, plan.load.drain)];
+        let streams = plan.streams.iter().map(|stream| {
+            let open = matches!(stream.load.shape, Shape::Open { .. });
+            format!("{} ({})", stream.name, if open { "open" } else { "closed" })
+        });
+        Self { bar, streams: streams.collect(), phases, quiet, terminal }
+    }
+
+    /// Takes the line away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn length(&self, phase: PhaseName) -> Option<Nanos> {
+        self.phases.iter().find(|(name, _)| *name == phase).map(|(_, length)| *length)
+    }
+
+    fn second(&self, interval: &Interval) -> String {
+        let seconds = self.length(PhaseName::Measure).map_or(0, |length| length.0.div_ceil(1_000_000_000));
+        let mut line = format!("measure {}/{seconds} s", interval.index + 1);
+        for (name, stream) in self.streams.iter().zip(&interval.streams) {
+            let p99 = Nanos(stream.response.quantile_ns(0.99)).human();
+            // Writing to a text cannot fail.
+            let _ = write!(line, "  {name}: {}/s, response p99 {p99}", stream.ok);
+            if stream.failed > 0 {
+                let _ = write!(line, ", {} failed", stream.failed);
+            }
+        }
+        line
+    }
+
+    /// Says something that stays.
+    fn tell(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        if self.terminal {
+            self.bar.println(text);
+        } else {
+            // Where standard error is closed there is nobody to tell.
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    }
+}
+
+fn set_up(progress: SetUp) -> String {
+    match progress {
+        SetUp::Filling { rows, of } => format!("set-up: {rows} of {of} rows are written"),
+        SetUp::Flushing => "set-up: sealing what was written".to_owned(),
+        SetUp::Indexing { rows, of } => format!("set-up: {rows} of {of} rows are indexed"),
+        SetUp::Loading { percent } => format!("set-up: {percent} % are loaded"),
+    }
+}
+
+impl Observer for Progress {
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Phase(phase) => {
+                let limit = if *phase == PhaseName::Drain { "up to " } else { "" };
+                let length = self.length(*phase).map(|length| format!(" ({limit}{length})")).unwrap_or_default();
+                self.bar.set_message(format!("{}{length}", phase.as_str()));
+            }
+            Event::SetUp(progress) => self.bar.set_message(set_up(*progress)),
+            Event::Second(interval) => self.bar.set_message(self.second(interval)),
+            Event::Trouble(text) => self.tell(text),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `tailtrace run`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use crate::experiment::{self, RunOptions};
+use crate::load::Stop;
+use crate::report::{self, Look};
+use crate::result::model::{RunDocument, Trust};
+use crate::scenario;
+use crate::trace::process_environment;
+
+use super::arguments::RunArguments;
+use super::exit::{CliError, Status};
+use super::output;
+use super::progress::Progress;
+use super::signals::on_signal;
+
+pub(super) fn run(arguments: &RunArguments) -> Result<Status, CliError> {
+    let measuring = &arguments.measuring;
+    let plan = scenario::read(&measuring.scenario.scenario, &measuring.scenario.overrides())?;
+    let stop = Stop::default();
+    let on_stop = stop.clone();
+    on_signal(move |times| {
+        on_stop.stop();
+        if times > 1 {
+            end_at_once();
+        }
+    })
+    .map_err(CliError::Signals)?;
+    let mut progress = Progress::new(&plan, measuring.quiet);
+    let options = RunOptions {
+        out: measuring.out.clone(),
+        command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
+        stop,
+        environment: &process_environment,
+    };
+    let outcome = experiment::run(&plan, &options, &mut progress);
+    progress.finish();
+    let outcome = outcome?;
+    let look = |colours| Look { colours, directory: Some(&outcome.directory) };
+    if measuring.json {
+        if !measuring.quiet {
+            // Where standard error is closed there is nobody to tell.
+            let _ = report::write_text(&mut io::stderr().lock(), &outcome.document, look(colours(io::stderr().is_terminal())));
+        }
+        let mut out = io::stdout().lock();
+        report::write_json(&mut out, &outcome.document)?;
+        out.flush()?;
+    } else if !measuring.quiet {
+        let mut out = io::stdout().lock();
+        report::write_text(&mut out, &outcome.document, look(colours(io::stdout().is_terminal())))?;
+        out.flush()?;
+    } else {
+        output::text(&outcome.directory.display().to_string())?;
+    }
+    Ok(status(&outcome.document))
+}
+
+/// Whether to colour: on a terminal whose owner has not said no (<https://no-color.org>).
+fn colours(terminal: bool) -> bool {
+    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// What a run says to scripts: whether it is whole, then whether it can be trusted, then whether its gates passed.
+fn status(document: &RunDocument) -> Status {
+    if document.partial {
+        Status::NotMeasured
+    } else if document.trust == Trust::Invalid {
+        Status::NotTrusted
+    } else if document.gates.iter().any(|gate| !gate.passed) {
+        Status::Failed
+    } else {
+        Status::Passed
+    }
+}
+
+/// A second Ctrl-C: somebody does not want to wait. Nothing more is written; what was written stays readable, as partial.
+fn end_at_once() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::WallTime;
+    use crate::result::model::Gate;
+
+    #[test]
+    fn interrupted_goes_before_untrusted_before_failed() {
+        let mut document = RunDocument::begun("id", "s", WallTime::from_unix_ns(0));
+        document.partial = false;
+        document.trust = Trust::Suspect;
+        assert_eq!(status(&document).code(), 0, "suspect is told, and passes");
+        document.gates.push(Gate { passed: true, ..Gate::default() });
+        assert_eq!(status(&document).code(), 0);
+        document.gates.push(Gate::default());
+        assert_eq!(status(&document).code(), 1);
+        document.trust = Trust::Invalid;
+        assert_eq!(status(&document).code(), 3);
+        document.partial = true;
+        assert_eq!(status(&document).code(), 2);
+    }
+
+    #[test]
+    fn colours_need_a_terminal() {
+        assert!(!colours(false));
+    }
+}

@@ -1,0 +1,40 @@
+//! Ctrl-C and SIGTERM.
+
+use std::io;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Calls `react` with 1, 2, … at each Ctrl-C or SIGTERM, on a thread of its own, until the process ends.
+pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
+    let (ready, registered) = sync_channel(1);
+    thread::Builder::new().name("tailtrace-signals".to_owned()).spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else {
+            return;
+        };
+        runtime.block_on(async {
+            let pair = signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+            let (report, pair) = match pair {
+                Ok(pair) => (Ok(()), Some(pair)),
+                Err(error) => (Err(error), None),
+            };
+            // The one that asked waits for it.
+            let _ = ready.send(report);
+            let Some((mut interrupt, mut terminate)) = pair else { return };
+            let mut times = 0;
+            loop {
+                std::future::poll_fn(|context| {
+                    if interrupt.poll_recv(context).is_ready() {
+                        return std::task::Poll::Ready(());
+                    }
+                    terminate.poll_recv(context).map(|_| ())
+                })
+                .await;
+                times += 1;
+                react(times);
+            }
+        });
+    })?;
+    registered.recv().unwrap_or_else(|_| Err(io::Error::other("the operating system has no descriptor left to listen for signals")))
+}

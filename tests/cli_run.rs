@@ -1,0 +1,147 @@
+//! `run` and `practice` from outside: documents, statuses, signals.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use assert_cmd::cargo::cargo_bin;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A second and a half in all: what a test of the way through needs, and no figure worth reading.
+const SHORT: &str = r#"
+[target]
+uri = "practice"
+[collection]
+dim = 8
+rows = 200
+[load]
+warmup = "200ms"
+duration = "1s"
+drain = "2s"
+[[stream]]
+name = "readers"
+operation = "search"
+rate = "200/s"
+[[stream]]
+name = "writers"
+operation = "insert"
+workers = 1
+batch = 5
+[trace]
+sample_fraction = 0.2
+endpoint = "built-in"
+"#;
+
+fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("short.toml"), SHORT).unwrap();
+    folder
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(cargo_bin!("tailtrace"));
+    command.current_dir(folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // What the machine's owner exports would take the spans elsewhere.
+    for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SERVICE_NAME"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(folder: &Path, more: &[&str]) -> Output {
+    command(folder, &[&["run", "short.toml"], more].concat()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+fn run_directories(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder.join("results")).map(|entries| entries.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
+}
+
+#[test]
+fn a_run_prints_the_document_that_it_stores() {
+    let here = folder();
+    let ended = run(here.path(), &["--json", "--seed", "5"]);
+    let told = text(&ended.stderr);
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {told}"));
+    assert_eq!(document["seed"], 5);
+    assert_eq!(document["partial"], false);
+    let trace = &document["trace"];
+    assert_eq!(trace["ended"].as_u64(), trace["exported"].as_u64(), "the built-in collector takes them all: {trace}");
+    let [directory] = &run_directories(here.path())[..] else { panic!("one directory: {told}") };
+    let stored: Value = serde_json::from_str(&fs::read_to_string(directory.join("run.json")).unwrap()).unwrap();
+    assert_eq!(stored, document);
+    for file in ["latency.hlog", "requests.jsonl", "spans.jsonl"] {
+        assert!(fs::metadata(directory.join(file)).unwrap().len() > 0, "{file}");
+    }
+    for stream in document["streams"].as_array().unwrap() {
+        let number = |key: &str| stream[key].as_u64().unwrap();
+        assert_eq!(number("scheduled"), number("ok") + number("failed") + number("timed_out") + number("unfinished"), "{stream}");
+    }
+    // For people there is the summary beside it; 0 or, on a machine that is busy with other tests, 3.
+    assert!(told.contains("readers") && told.contains("response"), "{told}");
+    assert!(matches!(ended.status.code(), Some(0 | 3)), "{told}");
+}
+
+#[test]
+fn a_gate_that_fails_is_status_one_where_the_run_can_be_trusted() {
+    let here = folder();
+    let ended = run(here.path(), &["--json", "--quiet", "--set", "gates.\"readers.response.p50\"=< 1ns"]);
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(document["gates"][0]["passed"], false);
+    let expected = if document["trust"] == "invalid" { 3 } else { 1 };
+    assert_eq!(ended.status.code(), Some(expected));
+    assert_eq!(text(&ended.stderr), "", "--quiet");
+}
+
+#[test]
+fn ctrl_c_leaves_a_whole_result_that_says_it_is_partial() {
+    let here = folder();
+    let arguments = ["run", "short.toml", "--json", "--quiet", "--set", "load.duration=1h", "--set", "load.warmup=0s"];
+    let child = command(here.path(), &arguments).spawn().unwrap();
+    // The log has a line of the first second as soon as the measured phase has gone on for one.
+    let log = || run_directories(here.path()).first().and_then(|directory| fs::read_to_string(directory.join("latency.hlog")).ok());
+    while !log().is_some_and(|log| log.contains("Tag=readers.response")) {
+        std::thread::yield_now();
+    }
+    signal(&child, Signal::INT);
+    let ended = child.wait_with_output().unwrap();
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!((document["partial"].as_bool(), ended.status.code()), (Some(true), Some(2)));
+    assert!(document["streams"][0]["ok"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn nothing_is_left_behind_where_nothing_was_measured() {
+    let here = folder();
+    let ended = run(here.path(), &["--set", "target.uri=http://127.0.0.1:9"]);
+    assert_eq!(ended.status.code(), Some(2));
+    assert_eq!(run_directories(here.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn practice_says_where_it_is_serves_a_run_and_ends_with_a_signal() {
+    let here = folder();
+    let mut server = command(here.path(), &["practice", "--port", "0", "--service", "constant 1ms"]).spawn().unwrap();
+    let mut address = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut address).unwrap();
+    assert!(address.starts_with("http://127.0.0.1:") && address.ends_with('\n'), "{address}");
+    let uri = format!("target.uri={}", address.trim());
+    let ended = run(here.path(), &["--json", "--quiet", "--set", &uri, "--set", "trace.sample_fraction=0"]);
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let least = document["streams"][0]["service"]["min_ns"].as_u64().unwrap();
+    assert!(least >= 1_000_000, "no search is served in less than its constant 1 ms: {least} ns");
+    signal(&server, Signal::TERM);
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
