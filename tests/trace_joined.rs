@@ -49,7 +49,7 @@ fn client_and_server_spans_of_every_sampled_request_join_in_one_trace() {
     let settings: Settings = toml::from_str("sample_fraction = 0.1\nendpoint = \"built-in\"").unwrap();
     let no_environment = |_: &str| None;
     assert_eq!(Endpoint::resolve(&settings, &no_environment).unwrap(), Endpoint::BuiltIn);
-    let (way, lines) = sync_channel(1_000);
+    let (way, written) = sync_channel(1_000);
     let collector = Collector::start("127.0.0.1:0".parse().unwrap(), Box::new(Lines(way))).unwrap();
 
     let anchor = Anchor::at(Moment::from_ns(0), 1_700_000_000_000_000_000);
@@ -88,7 +88,7 @@ fn client_and_server_spans_of_every_sampled_request_join_in_one_trace() {
     assert_eq!((server_exported, server_dropped), (sampled, 0));
     assert_eq!((received.spans, received.refused), (2 * sampled, 0));
 
-    let spans = spans(lines.try_iter());
+    let spans = spans(written.try_iter());
     let clients: HashMap<&str, &Value> =
         spans.iter().filter(|(service, _)| service == "tailtrace").map(|(_, span)| (span["traceId"].as_str().unwrap(), span)).collect();
     assert_eq!(clients.len() as u64, sampled, "each request has a trace of its own");

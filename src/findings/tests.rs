@@ -246,3 +246,11 @@ fn a_new_level_is_not_told_as_a_trend_too() {
     stationarity.trend = Some(Trend { change: 0.5, p_value: 1e-9 });
     assert_eq!(assess(&document).iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["level-shift"]);
 }
+
+#[test]
+fn a_percentile_that_hung_requests_leave_open_is_not_called_imprecise_too() {
+    let mut document = sound();
+    too_few(&mut document, "p99_ns");
+    document.streams[0].response.at_least = vec!["p99_ns".to_owned()];
+    assert_eq!(assess(&document).iter().map(|finding| finding.code.as_str()).collect::<Vec<_>>(), ["lower-bounds"]);
+}

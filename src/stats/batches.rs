@@ -16,6 +16,9 @@ pub const MOST_BATCHES: usize = 512;
 /// Fewer batches than this say nothing about correlation: the effective count is then 0, and no interval is given.
 pub const FEWEST_BATCHES: usize = 5;
 
+/// A batch with a smaller part of the mean batch's count has no median worth the name: a drain's last second, a stall.
+const LEAST_FILL: f64 = 0.1;
+
 /// Buckets per doubling of the latency, as a power of two: 2^5 make them 3 % wide.
 const BUCKET_BITS: u32 = 5;
 
@@ -71,7 +74,7 @@ fn bucket_of(ns: u64) -> u16 {
 }
 
 /// The seconds of a measured phase, in their order.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Batches {
     batches: Vec<Batch>,
     seconds_each: u32,
@@ -110,11 +113,26 @@ impl Batches {
         self.seconds_each
     }
 
-    /// Median latency of each batch that is not empty, in ns and in order: what [`super::stationarity`] looks at. (The mean would
-    /// let one stalled second look like a new level.)
+    /// Median latency of each batch in ns and in order, as (seconds before it, median): what [`super::stationarity`] looks at. (The mean
+    /// would let one stalled second look like a new level.) Batches that hold less than a tenth of the usual count are left out.
+    #[must_use]
+    pub fn timed_medians_ns(&self) -> Vec<(u64, f64)> {
+        let count = self.batches.iter().map(|batch| batch.count).sum::<u64>() as f64;
+        let least = (LEAST_FILL * count / self.batches.len().max(1) as f64).max(1.0);
+        let mut seconds = 0;
+        let timed = self.batches.iter().map(|batch| {
+            let before = seconds;
+            seconds += u64::from(batch.seconds);
+            (before, batch)
+        });
+        let filled = timed.filter(|(_, batch)| batch.count as f64 >= least);
+        filled.map(|(before, batch)| (before, batch.weighted_median / batch.count as f64)).collect()
+    }
+
+    /// The medians alone.
     #[must_use]
     pub fn medians_ns(&self) -> Vec<f64> {
-        self.batches.iter().filter(|batch| batch.count > 0).map(|batch| batch.weighted_median / batch.count as f64).collect()
+        self.timed_medians_ns().into_iter().map(|(_, median)| median).collect()
     }
 
     /// How many independent samples all of them are worth when quantile `q` is estimated, from 0 to their number.
@@ -145,19 +163,26 @@ impl Batches {
 
     /// The bucket from which on the share of values comes nearest to 1 − q, not counting "all of them" where there is a choice.
     fn threshold(&self, q: f64, all: f64) -> u16 {
-        let mut total = Batch::default();
-        for batch in &self.batches {
-            total.join(batch);
+        let mut total = vec![0_u64; usize::from(bucket_of(u64::MAX)) + 1];
+        for (bucket, count) in self.batches.iter().flat_map(|batch| &batch.buckets) {
+            total[usize::from(*bucket)] += u64::from(*count);
         }
-        let (mut from_here, mut best) = (all, (f64::INFINITY, 0));
-        for (at, (bucket, count)) in total.buckets.iter().enumerate() {
+        let (mut from_here, mut best, mut filled) = (all, (f64::INFINITY, 0), 0);
+        for (bucket, count) in total.into_iter().enumerate().filter(|(_, count)| *count > 0) {
             let distance = (from_here / all - (1.0 - q)).abs();
-            if at == 1 || distance < best.0 {
-                best = (distance, *bucket);
+            filled += 1;
+            if filled == 2 || distance < best.0 {
+                best = (distance, bucket as u16);
             }
-            from_here -= f64::from(*count);
+            from_here -= count as f64;
         }
         best.1
+    }
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

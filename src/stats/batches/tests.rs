@@ -106,7 +106,7 @@ fn few_or_no_seconds_are_worth_nothing() {
 #[test]
 fn a_long_run_keeps_every_request_in_bounded_memory() {
     let mut rng = simulate::rng(3);
-    let mut batches = Batches::new();
+    let mut batches = Batches::default();
     for second in 0..3600 {
         let mut histogram = Histogram::new();
         for _ in 0..20 {
@@ -123,11 +123,14 @@ fn a_long_run_keeps_every_request_in_bounded_memory() {
 }
 
 #[test]
-fn a_stalled_second_without_answers_has_no_median() {
+fn a_second_of_a_stall_or_of_the_drain_has_no_median() {
     let mut batches = Batches::new();
-    let mut second = Histogram::new();
-    second.record(1500);
-    batches.push(&second);
-    batches.push(&Histogram::new());
-    assert_eq!(batches.medians_ns(), [1500.0]);
+    for answers in [100, 0, 100, 9, 100, 20] {
+        let mut second = Histogram::new();
+        second.record_n(1000 + answers, answers);
+        batches.push(&second);
+    }
+    // 329 in six seconds: under 5.5 of them are too few.
+    assert_eq!(batches.timed_medians_ns(), [(0, 1100.0), (2, 1100.0), (3, 1009.0), (4, 1100.0), (5, 1020.0)]);
+    assert!(Batches::default().medians_ns().is_empty());
 }
