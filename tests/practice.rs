@@ -38,8 +38,8 @@ fn a_collection_lives_from_set_up_to_drop() {
         assert_eq!(client.get_collection_statistics(statistics).await.unwrap().into_inner().stats[0].value, "100");
 
         // Row i stands at (i, 0).
-        assert_eq!(found(&mut client, search_request(&[41.9, 0.0], 3)).await, [42, 41, 43]);
-        let filtered = SearchRequest { dsl: "id % 10 == 0".into(), ..search_request(&[41.9, 0.0], 3) };
+        assert_eq!(found(&mut client, search_request([41.9, 0.0], 3)).await, [42, 41, 43]);
+        let filtered = SearchRequest { dsl: "id % 10 == 0".into(), ..search_request([41.9, 0.0], 3) };
         assert_eq!(found(&mut client, filtered).await, [40, 50, 30]);
 
         let upsert = insert_request(42..43, |_| [1_000.0, 0.0]);
@@ -48,7 +48,7 @@ fn a_collection_lives_from_set_up_to_drop() {
         assert_eq!(client.upsert(upsert).await.unwrap().into_inner().upsert_cnt, 1);
         let delete = DeleteRequest { collection_name: COLLECTION.into(), expr: "id in [41, 40]".into(), ..Default::default() };
         assert_eq!(client.delete(delete).await.unwrap().into_inner().delete_cnt, 2);
-        assert_eq!(found(&mut client, search_request(&[41.9, 0.0], 3)).await, [43, 44, 39]);
+        assert_eq!(found(&mut client, search_request([41.9, 0.0], 3)).await, [43, 44, 39]);
 
         let query = |expr: &str, output: &str| QueryRequest {
             collection_name: COLLECTION.into(),
@@ -64,7 +64,7 @@ fn a_collection_lives_from_set_up_to_drop() {
         client.drop_collection(DropCollectionRequest { collection_name: COLLECTION.into(), ..Default::default() }).await.unwrap();
         let has = client.has_collection(HasCollectionRequest { collection_name: COLLECTION.into(), ..Default::default() }).await;
         assert!(!has.unwrap().into_inner().value);
-        let status = client.search(search_request(&[0.0, 0.0], 1)).await.unwrap().into_inner().status.unwrap();
+        let status = client.search(search_request([0.0, 0.0], 1)).await.unwrap().into_inner().status.unwrap();
         assert_eq!((status.code, status.error_code), (100, 4));
     });
 }
@@ -89,7 +89,7 @@ fn failures_of_both_kinds_come_in_their_two_places() {
         set_up(&mut client, 0..10).await;
         let (mut grpc, mut milvus) = (0, 0);
         for _ in 0..200 {
-            match client.search(search_request(&[0.0, 0.0], 1)).await {
+            match client.search(search_request([0.0, 0.0], 1)).await {
                 Err(status) => {
                     assert_eq!(status.code(), Code::Unavailable);
                     grpc += 1;
@@ -114,7 +114,7 @@ fn the_null_target_answers_the_same_to_anything() {
     let server = start(r#"{"search": "canned"}"#);
     in_runtime(async {
         let mut client = connect(&server).await;
-        let first = client.search(search_request(&[1.0, 2.0], 3)).await.unwrap().into_inner();
+        let first = client.search(search_request([1.0, 2.0], 3)).await.unwrap().into_inner();
         assert!(is_success(first.status.as_ref().unwrap()));
         assert_eq!(first.results.as_ref().unwrap().scores.len(), 10);
         assert_eq!(client.search(SearchRequest::default()).await.unwrap().into_inner(), first);
@@ -130,11 +130,11 @@ fn bytes_that_were_encoded_before_get_the_answer_that_the_typed_client_gets() {
     in_runtime(async {
         let mut client = connect(&server).await;
         set_up(&mut client, 0..10).await;
-        let typed = client.search(search_request(&[3.0, 0.0], 2)).await.unwrap().into_inner();
+        let typed = client.search(search_request([3.0, 0.0], 2)).await.unwrap().into_inner();
         let mut plain = tonic::client::Grpc::new(practice_client::channel(&server).await);
         plain.ready().await.unwrap();
         let path = http::uri::PathAndQuery::try_from(wire::method_path("Search")).unwrap();
-        let encoded = bytes::Bytes::from(search_request(&[3.0, 0.0], 2).encode_to_vec());
+        let encoded = bytes::Bytes::from(search_request([3.0, 0.0], 2).encode_to_vec());
         let answer = plain.unary(Request::new(encoded), path, BytesCodec).await.unwrap().into_inner();
         assert_eq!(wire::milvus::SearchResults::decode(answer).unwrap(), typed);
     });
@@ -165,7 +165,7 @@ fn connections_are_cut_and_taken_again() {
         let mut client = connect(&server).await;
         set_up(&mut client, 0..10).await;
         // Until the first failure, and until the first success after it: both come, whenever that is.
-        let succeeds = async |client: &mut Client| client.search(search_request(&[0.0, 0.0], 1)).await.is_ok();
+        let succeeds = async |client: &mut Client| client.search(search_request([0.0, 0.0], 1)).await.is_ok();
         assert!(succeeds(&mut client).await);
         while succeeds(&mut client).await {}
         while !succeeds(&mut client).await {}
@@ -213,16 +213,16 @@ fn a_sampled_request_has_its_server_spans_in_the_callers_trace_and_others_have_n
         let mut client = connect(&server).await;
         set_up(&mut client, 0..10).await;
         for flag in ["01", "00"] {
-            let mut request = Request::new(search_request(&[0.0, 0.0], 1));
+            let mut request = Request::new(search_request([0.0, 0.0], 1));
             let context = format!("00-0af7651916cd43dd8448eb211c803{flag}c-b7ad6b7169203331-{flag}");
             request.metadata_mut().insert("traceparent", context.parse().unwrap());
             client.search(request).await.unwrap();
         }
-        client.search(search_request(&[0.0, 0.0], 1)).await.unwrap();
+        client.search(search_request([0.0, 0.0], 1)).await.unwrap();
     });
     server.stop();
     exporter.finish(Nanos::from_secs(10));
-    collector.stop();
+    assert_eq!(collector.stop().refused, 0);
     let exports = kept.0.lock().unwrap();
     let resources: Vec<_> = exports.iter().flat_map(|data| &data.resource_spans).collect();
     assert!(resources.iter().all(|spans| format!("{:?}", spans.resource).contains("standalone")));

@@ -1,7 +1,10 @@
 //! The practice target as a server: one thread of its own, started and stopped.
 
+use std::future::poll_fn;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -74,10 +77,15 @@ impl Drop for Server {
 }
 
 /// Serves until it is stopped.
-async fn run(settings: Settings, listener: TcpListener, spans: Option<ServerSpans>, stopped: oneshot::Receiver<()>) {
+async fn run(settings: Settings, listener: TcpListener, spans: Option<ServerSpans>, mut stopped: oneshot::Receiver<()>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let service = Rc::new(Service::new(&settings, spans));
-    tokio::task::spawn_local(service.model().clone().drive());
+    let mut driver = tokio::task::spawn_local(service.model().clone().drive());
     tokio::task::spawn_local(async move { serve(listener, service, &settings).await });
-    let _ = stopped.await;
+    // Without a timer (the system has no descriptor left) nobody would ever be answered: rather nobody is served.
+    poll_fn(|context| match Pin::new(&mut stopped).poll(context) {
+        Poll::Pending => Pin::new(&mut driver).poll(context).map(drop),
+        Poll::Ready(_) => Poll::Ready(()),
+    })
+    .await;
 }

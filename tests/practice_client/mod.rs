@@ -58,7 +58,7 @@ pub(crate) async fn set_up(client: &mut Client, rows: Range<i64>) {
     let create =
         CreateCollectionRequest { collection_name: COLLECTION.into(), schema: schema.encode_to_vec().into(), ..Default::default() };
     assert!(is_success(&client.create_collection(create).await.unwrap().into_inner()));
-    let count = rows.clone().count() as i64;
+    let count = rows.end - rows.start;
     let inserted = client.insert(insert_request(rows, |id| [id as f32, 0.0])).await.unwrap().into_inner();
     assert_eq!(inserted.insert_cnt, count, "{:?}", inserted.status);
     let index = CreateIndexRequest {
@@ -101,7 +101,7 @@ pub(crate) fn insert_request(rows: Range<i64>, place: impl Fn(i64) -> [f32; 2]) 
 }
 
 /// A search for the nearest rows to a place.
-pub(crate) fn search_request(place: &[f32; 2], top_k: usize) -> SearchRequest {
+pub(crate) fn search_request(place: [f32; 2], top_k: usize) -> SearchRequest {
     let value = place.iter().flat_map(|number| number.to_le_bytes()).collect::<Vec<u8>>();
     let placeholder = PlaceholderValue { tag: "$0".into(), r#type: PlaceholderType::FloatVector.into(), values: vec![value.into()] };
     SearchRequest {

@@ -24,6 +24,9 @@ const CONNECTION_WINDOW: u32 = 32 << 20;
 /// Requests in flight on one connection: more than any load generator keeps, so that the limit is never met by accident.
 const MOST_STREAMS: u32 = 100_000;
 
+/// How long nothing is accepted after accepting has failed.
+const AFTER_FAILURE: Nanos = Nanos::from_millis(10);
+
 /// Runs the tasks of hyper on the server's one thread.
 #[derive(Debug, Clone, Copy)]
 struct Local;
@@ -60,14 +63,16 @@ impl Open {
 
 /// Takes connections and serves them, for ever. Runs inside a `LocalSet`.
 pub(crate) async fn serve(listener: TcpListener, service: Rc<Service>, settings: &Settings) -> std::io::Result<()> {
+    let clock = SystemClock::default();
+    let mut pause = clock.timer()?;
     let open = Rc::new(Open::default());
     if let Some(every) = settings.cut_every {
         tokio::task::spawn_local(cut(open.clone(), service.clone(), every, settings.refuse_for));
     }
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // The process is out of descriptors, or the caller is gone already: others may be waiting.
-            tokio::task::yield_now().await;
+            // The caller is gone already, or the process is out of descriptors: that may pass.
+            pause.until(clock.now().plus(AFTER_FAILURE)).await;
             continue;
         };
         // Refused by closing what was taken: a closed listener would be refused more truly, but its port, an ephemeral one,

@@ -2,7 +2,7 @@ use super::hybrid::{Ranker, rank};
 use super::nearest::{Hit, Nearest};
 use super::output::Output;
 use super::*;
-use crate::practice::store::{Column, test_collection};
+use crate::practice::store::{Column, many_rows, test_collection};
 use crate::wire::common::{KeyValuePair, PlaceholderGroup, PlaceholderType, PlaceholderValue};
 use crate::wire::milvus::{QueryRequest, SearchRequest};
 use crate::wire::schema::{field_data, ids, scalar_field};
@@ -85,14 +85,22 @@ fn wrong_searches_are_refused_with_their_reason() {
 }
 
 #[test]
-fn rows_deleted_while_a_search_goes_on_are_not_answered_and_places_hold() {
+fn rows_deleted_while_a_query_goes_on_are_not_answered_and_places_hold() {
     in_runtime(async {
-        let collection = loaded();
-        let reading = Reading::begin(collection.clone()).unwrap();
+        let collection = Rc::new(RefCell::new(many_rows(20_000)));
         let filter = Filter::new("id >= 0", &collection.borrow().schema).unwrap();
-        let matching = reading.matching(&filter);
-        collection.borrow_mut().delete(&[1]);
-        assert_eq!(matching.await, [0, 2, 3, 4, 5, 6, 7, 8, 9]);
+        {
+            let reading = Reading::begin(collection.clone()).unwrap();
+            let mut matching = std::pin::pin!(reading.matching(&filter));
+            // One turn: the first rows are seen, the last are not.
+            std::future::poll_fn(|context| std::task::Poll::Ready(assert!(matching.as_mut().poll(context).is_pending()))).await;
+            let most: Vec<u32> = (1..19_999).collect();
+            collection.borrow_mut().delete(&most);
+            assert_eq!(matching.await, [0, 19_999]);
+            assert_eq!(collection.borrow().places(), 20_000, "rows keep their places while somebody reads");
+        }
+        collection.borrow_mut().delete(&[0]);
+        assert_eq!(collection.borrow().places(), 1);
     });
 }
 

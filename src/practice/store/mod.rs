@@ -21,7 +21,7 @@ pub(super) use column::Column;
 pub(super) use keys::{Key, ids_of};
 pub(super) use schema::{DYNAMIC, Kind, Schema};
 #[cfg(test)]
-pub(super) use tests::test_collection;
+pub(super) use tests::{many_rows, test_collection};
 
 /// All collections of the server, by name.
 #[derive(Debug)]

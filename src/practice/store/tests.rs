@@ -59,6 +59,14 @@ pub(crate) fn test_collection() -> Collection {
     collection
 }
 
+/// So many rows of the same kind, loaded.
+pub(crate) fn many_rows(count: i64) -> Collection {
+    let mut collection = Collection::new(1, Schema::new(schema()).unwrap(), 0);
+    collection.loaded = true;
+    insert(&mut collection, 0..count);
+    collection
+}
+
 fn insert(collection: &mut Collection, ids: std::ops::Range<i64>) -> Ids {
     let count = ids.clone().count();
     let read = collection.read_rows(rows(ids), count, false).unwrap();
