@@ -39,6 +39,9 @@ def histograms_by_tag(path):
     reader, added, intervals = HistogramLogReader(str(path), empty()), {}, 0
     while (interval := reader.get_next_interval_histogram()) is not None:
         intervals += 1
+        # The Python implementation takes the least value of an empty histogram for 0, and keeps it when it adds.
+        if interval.get_total_count() == 0:
+            continue
         tag = interval.get_tag()
         if tag not in added:
             added[tag] = empty()
