@@ -1,0 +1,212 @@
+//! Documents that could drift away from the code are held to it: the tables of `docs/scenario.md` are those of the schema, and
+//! `docs/result-format.md` names every key that a run writes.
+//!
+//! After a change of a key: `UPDATE_DOCS=1 cargo test --test docs` writes the tables anew.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tailtrace::result::WallTime;
+use tailtrace::result::model::{
+    Arrivals, Exemplar, Failures, Finding, Floor, Gate, Lane, Latency, LevelShift, Phase, PhaseName, Recall, RunDocument, Second, Severity,
+    SlowRequest, Stationarity, Stream, Trend,
+};
+use tailtrace::scenario;
+
+/// Heading, and the schema's name for what stands under it; in the order of a scenario file.
+const TABLES: [(&str, &str); 15] = [
+    ("Top level", ""),
+    ("`[target]`", "Target"),
+    ("`[collection]`", "Collection"),
+    ("`collection.index`", "Index"),
+    ("`[load]`", "Load"),
+    ("`[[stream]]`", "Stream"),
+    ("`stream.stages`", "Stage"),
+    ("`[trace]`", "Trace"),
+    ("`trace.burst`", "Burst"),
+    ("`[gates]`", "Gates"),
+    ("`[practice]`", "Practice"),
+    ("`practice.stall`", "Stall"),
+    ("`practice.slow_span`", "SlowSpan"),
+    ("`practice.hold`", "Hold"),
+    ("Values", "-"),
+];
+
+/// Types of values that have a name and a form of their own.
+const VALUES: [&str; 4] = ["Duration", "Rate", "Fraction", "ByteSize"];
+
+const BEGIN: &str = "<!-- keys: written by `UPDATE_DOCS=1 cargo test --test docs` -->\n";
+const END: &str = "<!-- end of keys -->\n";
+
+fn document(name: &str) -> (PathBuf, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    (path, text)
+}
+
+fn one_line(text: &Value) -> String {
+    text.as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+/// The name of a referred type, through "or null".
+fn referred(key: &Value) -> Option<&str> {
+    let direct = key.get("$ref").or_else(|| key["anyOf"].as_array()?.iter().find_map(|one| one.get("$ref")));
+    direct.and_then(Value::as_str)?.rsplit('/').next()
+}
+
+fn default(key: &Value, required: bool) -> String {
+    match key.get("default") {
+        _ if required => "required".to_owned(),
+        None | Some(Value::Null | Value::Array(_)) => String::new(),
+        // Tables have their own rows.
+        Some(Value::Object(table)) if !table.contains_key("type") => String::new(),
+        Some(Value::String(text)) => format!("`\"{text}\"`"),
+        Some(value) => format!("`{}`", value.to_string().replace("\"", "").replace(':', " = ").replace(',', ", ")),
+    }
+}
+
+/// The values that a type of few values takes.
+fn choices(schema: &Value, key: &Value) -> String {
+    let Some(of) = referred(key).and_then(|name| schema["$defs"].get(name)) else { return String::new() };
+    let mut choices = Vec::new();
+    for one in of["oneOf"].as_array().into_iter().flatten().filter(|one| one.get("const").is_some()) {
+        choices.push(format!("`{}`", one["const"]));
+    }
+    choices.extend(of["enum"].as_array().into_iter().flatten().map(|one| format!("`{one}`")));
+    if choices.len() < 2 { String::new() } else { format!(" One of {}.", choices.join(", ")) }
+}
+
+fn table(schema: &Value, name: &str) -> String {
+    let of = if name.is_empty() { schema } else { &schema["$defs"][name] };
+    let Some(keys) = of["properties"].as_object() else { return format!("{}\n", one_line(&of["description"])) };
+    let required: Vec<&str> = of["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut text = String::from("| key | default | meaning |\n| --- | --- | --- |\n");
+    for (key, about) in keys {
+        let meaning = one_line(&about["description"]);
+        let _ = writeln!(text, "| `{key}` | {} | {meaning}{} |", default(about, required.contains(&key.as_str())), choices(schema, about));
+    }
+    text
+}
+
+fn tables() -> String {
+    let schema = serde_json::to_value(scenario::json_schema()).unwrap();
+    let mut text = String::new();
+    for (heading, name) in TABLES {
+        let _ = writeln!(text, "## {heading}\n");
+        if name == "-" {
+            for name in VALUES {
+                let _ = writeln!(text, "- {}", one_line(&schema["$defs"][name]["description"]));
+            }
+        } else {
+            text.push_str(&table(&schema, name));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn the_tables_of_the_scenario_document_are_those_of_the_schema() {
+    let (path, text) = document("scenario.md");
+    let (head, rest) = text.split_once(BEGIN).expect("docs/scenario.md holds the mark where the tables begin");
+    let (found, tail) = rest.split_once(END).expect("docs/scenario.md holds the mark where the tables end");
+    let right = tables();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, [head, BEGIN, &right, END, tail].concat()).unwrap();
+    } else {
+        assert!(found == right, "docs/scenario.md is behind the schema: UPDATE_DOCS=1 cargo test --test docs");
+    }
+}
+
+#[test]
+fn every_table_of_the_schema_is_in_the_scenario_document() {
+    let schema = serde_json::to_value(scenario::json_schema()).unwrap();
+    for (name, of) in schema["$defs"].as_object().unwrap() {
+        let documented = TABLES.iter().any(|(_, table)| table == name);
+        assert!(documented || of.get("properties").is_none(), "{name} has keys and is in no table of docs/scenario.md");
+    }
+}
+
+/// A document in which nothing is left out.
+fn full() -> RunDocument {
+    let latency = || Latency { intervals: [("p99_ns".to_owned(), [1, 2])].into(), more: [("p99_5_ns".to_owned(), 1)].into(), ..Latency::default() };
+    let mut stream = Stream { response: latency(), service: latency(), lateness: latency(), ..Stream::default() };
+    stream.recall = Some(Recall::default());
+    stream.errors.insert("UNAVAILABLE".to_owned(), 1);
+    stream.failures.push(Failures::default());
+    stream.seconds.push(Second::default());
+    stream.checks.arrivals = Some(Arrivals::default());
+    stream.checks.stationarity = Some(Stationarity { seconds: 1, level_shift: Some(LevelShift::default()), trend: Some(Trend::default()) });
+    stream.slowest.push(SlowRequest::default());
+    stream.exemplars.push(Exemplar::default());
+    let finding = Finding {
+        code: String::new(),
+        severity: Severity::Note,
+        message: String::new(),
+        advice: String::new(),
+        stream: Some(String::new()),
+        figures: [("count".to_owned(), 1.into())].into(),
+    };
+    let mut document = RunDocument::begun("", "", WallTime::default());
+    document.streams.push(stream);
+    document.findings.push(finding);
+    document.gates.push(Gate { value_ns: Some(1), value: Some(1.0), at_least: true, ..Gate::default() });
+    document.generator.lanes.push(Lane::default());
+    document.generator.floor = Some(Floor::default());
+    document.phases.push(Phase { name: PhaseName::Measure, start: WallTime::default(), length_ns: None });
+    document
+}
+
+/// Keys whose names come from the run, not from the format.
+const FREE: [&str; 5] = ["plan", "errors", "intervals", "more", "figures"];
+
+fn keys(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::Object(table) => {
+            for (key, value) in table {
+                into.push(key.clone());
+                if !FREE.contains(&key.as_str()) {
+                    keys(value, into);
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| keys(value, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_key_of_the_run_document_is_explained() {
+    let (_, text) = document("result-format.md");
+    let mut all = Vec::new();
+    keys(&serde_json::from_str(&full().to_json()).unwrap(), &mut all);
+    all.sort();
+    all.dedup();
+    assert!(all.len() > 90, "{} keys found", all.len());
+    let missing: Vec<_> = all.iter().filter(|key| !text.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "docs/result-format.md does not name {missing:?}");
+}
+
+#[test]
+fn links_between_the_documents_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<PathBuf> = ["docs", "docs/adr"]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path()))
+        .filter(|path| path.extension().is_some_and(|end| end == "md"))
+        .collect();
+    files.extend(["README.md", "CONTRIBUTING.md", "results/README.md"].map(|name| root.join(name)));
+    let mut broken = Vec::new();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap_or_else(|cause| panic!("{}: {cause}", file.display()));
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let target = link.split('#').next().unwrap_or_default();
+            let elsewhere = target.is_empty() || target.contains("://");
+            if !elsewhere && !file.parent().unwrap().join(target).exists() {
+                broken.push(format!("{}: {link}", file.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
