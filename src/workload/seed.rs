@@ -27,12 +27,6 @@ pub enum Purpose {
     Arrivals = 7,
     /// Which answers of a stream are kept to be judged.
     Kept = 8,
-    /// Which requests are kept in a result.
-    Reservoir = 9,
-    /// Values of scalar fields.
-    Scalars = 10,
-    /// Order of rounds, and everything else an experiment draws.
-    Experiment = 11,
 }
 
 /// The odd number that `SplitMix64` steps by: 2^64 over the golden ratio.
