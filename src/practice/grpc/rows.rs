@@ -16,17 +16,17 @@ use super::service::Service;
 impl Service {
     pub(super) async fn search(&self, request: SearchRequest) -> Result<SearchResults, Refusal> {
         let collection = self.store.borrow().get(&request.collection_name)?;
-        read::search(request, collection).await
+        Ok(SearchResults { session_ts: self.timestamp(), ..read::search(request, collection).await? })
     }
 
     pub(super) async fn hybrid_search(&self, request: HybridSearchRequest) -> Result<SearchResults, Refusal> {
         let collection = self.store.borrow().get(&request.collection_name)?;
-        read::hybrid_search(request, collection).await
+        Ok(SearchResults { session_ts: self.timestamp(), ..read::hybrid_search(request, collection).await? })
     }
 
     pub(super) async fn query(&self, request: QueryRequest) -> Result<QueryResults, Refusal> {
         let collection = self.store.borrow().get(&request.collection_name)?;
-        read::query(request, collection).await
+        Ok(QueryResults { session_ts: self.timestamp(), ..read::query(request, collection).await? })
     }
 
     pub(super) fn insert(&self, request: InsertRequest) -> Result<MutationResult, Refusal> {
