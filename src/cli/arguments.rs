@@ -33,7 +33,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Run(RunArguments),
-    Practice(PracticeArguments),
+    // By far the largest: boxed, so that the others stay small.
+    Practice(Box<PracticeArguments>),
     Check(CheckArguments),
     /// Print the JSON Schema of scenario files
     ///
@@ -97,7 +98,7 @@ pub(super) struct PracticeArguments {
     /// Address to listen on; the default is reached from this machine only, 0.0.0.0 from everywhere
     #[arg(long, value_name = "IP", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     pub(super) listen: IpAddr,
-    /// Where its spans go by OTLP/gRPC, such as http://localhost:4317; left out: it makes none
+    /// Where its spans go by OTLP/gRPC, such as `http://localhost:4317`; left out: it makes none
     #[arg(long, value_name = "URL", value_parser = otlp_url)]
     pub(super) otlp: Option<Endpoint>,
     #[command(flatten)]

@@ -8,6 +8,7 @@ use crate::milvus::operation::Settings as Operation;
 use crate::milvus::{Address, CollectionSettings};
 use crate::scenario::{self, Plan, Stream};
 use crate::stats::arrivals::Process;
+use crate::trace;
 
 use super::arguments::CheckArguments;
 use super::exit::{CliError, Status};
@@ -43,16 +44,21 @@ fn describe(plan: &Plan) -> Result<String, fmt::Error> {
     for stream in &plan.streams {
         row(&mut text, &stream.name, format_args!("{}", describe_stream(stream)?))?;
     }
-    let trace = &plan.trace;
-    let goes = trace.endpoint.as_ref().map_or_else(|| "where OTEL_EXPORTER_OTLP_ENDPOINT says".to_owned(), ToString::to_string);
-    match trace.sample_fraction.get() {
-        0.0 => row(&mut text, "trace", format_args!("nothing"))?,
-        _ => row(&mut text, "trace", format_args!("{} of the requests, spans to {goes}", trace.sample_fraction.percent()))?,
-    }
+    row(&mut text, "trace", format_args!("{}", describe_trace(&plan.trace)))?;
     for gate in &plan.gates {
         row(&mut text, "gate", format_args!("{gate}"))?;
     }
     Ok(text)
+}
+
+fn describe_trace(trace: &trace::Settings) -> String {
+    if trace.sample_fraction.get() == 0.0 && trace.burst.is_none() {
+        return "nothing".to_owned();
+    }
+    let bursts = if trace.burst.is_some() { " and bursts" } else { "" };
+    let goes =
+        trace.endpoint.as_ref().map_or_else(|| "where OTEL_EXPORTER_OTLP_ENDPOINT says, else built-in".to_owned(), ToString::to_string);
+    format!("{} of the requests{bursts}, spans to {goes}", trace.sample_fraction.percent())
 }
 
 fn counted(number: u64, noun: &str) -> String {
