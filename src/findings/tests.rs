@@ -206,8 +206,9 @@ fn every_rule_has_a_row() {
 #[test]
 fn the_worst_stands_first_and_decides_on_trust() {
     let mut document = sound();
+    // A note's rule stands before a suspect's, and both before an invalid's.
     fail(&mut document, 400);
-    document.streams[0].unfinished = 3;
+    document.streams[0].lateness.p99_ns = Some(3 * MS);
     document.partial = true;
     judge(&mut document);
     let severities: Vec<Severity> = document.findings.iter().map(|finding| finding.severity).collect();

@@ -10,9 +10,11 @@
 pub mod arrivals;
 pub mod autocorrelation;
 pub mod batches;
+pub mod bootstrap;
 pub mod censored;
 pub mod histogram;
 pub mod interval;
+pub mod paired;
 pub mod queue;
 #[cfg(test)]
 mod simulate;
