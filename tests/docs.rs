@@ -62,7 +62,7 @@ fn default(key: &Value, required: bool) -> String {
         // Tables have their own rows.
         Some(Value::Object(table)) if !table.contains_key("type") => String::new(),
         Some(Value::String(text)) => format!("`\"{text}\"`"),
-        Some(value) => format!("`{}`", value.to_string().replace("\"", "").replace(':', " = ").replace(',', ", ")),
+        Some(value) => format!("`{}`", value.to_string().replace('"', "").replace(':', " = ").replace(',', ", ")),
     }
 }
 
@@ -79,7 +79,9 @@ fn choices(schema: &Value, key: &Value) -> String {
 
 fn table(schema: &Value, name: &str) -> String {
     let of = if name.is_empty() { schema } else { &schema["$defs"][name] };
-    let Some(keys) = of["properties"].as_object() else { return format!("{}\n", one_line(&of["description"])) };
+    // Outside of a table `<` begins a tag and `|` is a letter.
+    let plain = || one_line(&of["description"]).replace("\\|", "|").replace('<', "\\<");
+    let Some(keys) = of["properties"].as_object() else { return format!("{}\n", plain()) };
     let required: Vec<&str> = of["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut text = String::from("| key | default | meaning |\n| --- | --- | --- |\n");
     for (key, about) in keys {

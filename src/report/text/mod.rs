@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::result::WallTime;
 use crate::result::model::{Finding, Gate, Generator, Phase, PhaseName, RunDocument, Severity, Trust};
 use crate::units::{ByteSize, Fraction, Nanos};
 
@@ -50,7 +51,7 @@ pub fn write_text(out: &mut dyn Write, run: &RunDocument, look: Look<'_>) -> io:
 }
 
 fn heading(run: &RunDocument, paint: Paint) -> String {
-    let mut text = format!("{:<INDENT$}{}\n", paint_label(run, paint), [run.id.as_str(), &run.started.to_string()].join("  "));
+    let mut text = format!("{:<INDENT$}{}\n", paint_label(run, paint), [run.id.as_str(), &to_the_second(run.started)].join("  "));
     let version = run.target.version.as_deref().map(|version| format!(", {version}")).unwrap_or_default();
     let place = if run.target.in_process { ", in this process" } else { "" };
     text.push_str(&labelled("target", &format!("{}{version}{place}", run.target.uri)));
@@ -64,6 +65,10 @@ fn heading(run: &RunDocument, paint: Paint) -> String {
         text.push_str(&labelled("partial", what));
     }
     text
+}
+
+fn to_the_second(time: WallTime) -> String {
+    WallTime::from_unix_ns(time.unix_ns() - time.unix_ns() % 1_000_000_000).to_string()
 }
 
 /// The scenario's name takes the label's place; a longer one takes more of the line.

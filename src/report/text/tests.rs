@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::result::WallTime;
 use crate::result::model::{
     Exemplar, Failures, Finding, Floor, Lane, Latency, Loop, Percentile, Recall, SampledBy, SlowRequest, Stream, Target, TimerError, Trace,
 };
@@ -128,7 +127,7 @@ fn document() -> RunDocument {
         phases: [(PhaseName::WarmUp, 5), (PhaseName::Measure, 30)]
             .map(|(name, seconds)| Phase { name, start: WallTime::default(), length_ns: Some(seconds * 1_000_000_000) })
             .to_vec(),
-        ..RunDocument::begun("1f6c2a90", "quickstart", WallTime::from_unix_ns(1_772_357_400_000_000_000))
+        ..RunDocument::begun("1f6c2a90", "quickstart", WallTime::from_unix_ns(1_772_357_400_987_654_321))
     }
 }
 
