@@ -112,12 +112,10 @@ impl KernelTimer {
             let Ok(mut ready) = self.descriptor.readable().await else { return };
             let mut expirations = [0_u8; 8];
             // A wait that was dropped may leave readiness of an older setting behind: then there is nothing to read yet.
-            match rustix::io::read(self.descriptor.get_ref(), &mut expirations) {
-                Err(rustix::io::Errno::AGAIN) => ready.clear_ready(),
-                _ => {
-                    ready.clear_ready();
-                    return;
-                }
+            let read = rustix::io::read(self.descriptor.get_ref(), &mut expirations);
+            ready.clear_ready();
+            if read != Err(rustix::io::Errno::AGAIN) {
+                return;
             }
         }
     }

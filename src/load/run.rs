@@ -147,7 +147,8 @@ pub(super) struct ProcessCpu {
 }
 
 fn collect_until_finished<L>(collector: &mut Collector<'_>, lanes: &[LaneThread<'_, L>], phases: &Phases, stop: &Stop) -> ProcessCpu {
-    let (mut begin, mut end): (Option<(Moment, Nanos)>, Option<(Moment, Nanos)>) = (None, None);
+    let mut begin: Option<(Moment, Nanos)> = None;
+    let mut end: Option<(Moment, Nanos)> = None;
     while !lanes.iter().all(|lane| lane.thread.is_finished()) {
         let present = now();
         if begin.is_none() && present >= phases.measure {

@@ -65,7 +65,7 @@ impl Stage {
     /// Requests that fall into it: the integral of its rate.
     #[must_use]
     pub fn requests(&self) -> f64 {
-        (self.from.per_second() + self.to.per_second()) / 2.0 * self.length.as_secs_f64()
+        f64::midpoint(self.from.per_second(), self.to.per_second()) * self.length.as_secs_f64()
     }
 }
 

@@ -94,7 +94,7 @@ impl fmt::Display for Nanos {
             return f.write_str("0s");
         }
         for (name, length) in UNITS {
-            if self.0 % length == 0 {
+            if self.0.is_multiple_of(length) {
                 return write!(f, "{}{name}", self.0 / length);
             }
         }

@@ -46,7 +46,7 @@ impl FromStr for ByteSize {
 
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, size) = UNITS.iter().find(|(_, size)| self.0 % size == 0 && self.0 >= *size).unwrap_or(&UNITS[3]);
+        let (name, size) = UNITS.iter().find(|(_, size)| self.0.is_multiple_of(*size) && self.0 >= *size).unwrap_or(&UNITS[3]);
         write!(f, "{}{name}", self.0 / size)
     }
 }

@@ -93,7 +93,8 @@ fn rows_deleted_while_a_query_goes_on_are_not_answered_and_places_hold() {
             let reading = Reading::begin(collection.clone()).unwrap();
             let mut matching = std::pin::pin!(reading.matching(&filter));
             // One turn: the first rows are seen, the last are not.
-            std::future::poll_fn(|context| std::task::Poll::Ready(assert!(matching.as_mut().poll(context).is_pending()))).await;
+            let polled = std::future::poll_fn(|context| std::task::Poll::Ready(matching.as_mut().poll(context).is_pending()));
+            assert!(polled.await);
             let most: Vec<u32> = (1..19_999).collect();
             collection.borrow_mut().delete(&most);
             assert_eq!(matching.await, [0, 19_999]);
