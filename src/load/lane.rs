@@ -9,12 +9,13 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::clock::{Clock, Moment, Timer, thread_cpu};
+use crate::clock::{Clock, Moment, Timer};
 use crate::stats::histogram::Histogram;
 use crate::trace::{Decider, Decisions, Finished, Outcome, Propagation, SpanLane, context_header};
 use crate::units::Nanos;
 
-use super::interval::{Handover, INTERVAL, Interval};
+use super::interval::{Handover, Interval};
+use super::lane_state::{Assigned, State, TICK};
 use super::phases::{Phases, Stop};
 use super::recorder::StreamRecord;
 use super::shape::{Part, StreamLoad};
@@ -60,10 +61,6 @@ pub struct LaneReport<L> {
 /// The most requests handed to workers before the runtime gets a turn to send them and to read answers.
 const DISPATCHED_A_TURN: usize = 64;
 
-/// The dispatcher looks at timeouts, stop and hand-over at least so often. Timeouts are kept to this, or to a tenth of
-/// themselves where they are shorter.
-const TICK: Nanos = Nanos::from_millis(10);
-
 /// Requests are encoded ahead only while the next one is due no sooner than this: encoding the largest ones takes tens of µs.
 const ENCODING_MARGIN: Nanos = Nanos::from_micros(100);
 
@@ -98,30 +95,6 @@ struct Lane<T: Target, C: Clock> {
     state: RefCell<State<T>>,
     /// Wakes the dispatcher where a worker has become free for a stream that waited for one, or the last one ended.
     nudge: tokio::sync::Notify,
-}
-
-struct State<T: Target> {
-    settings: LaneSettings,
-    target: T,
-    decider: Decider,
-    spans: SpanLane,
-    handover: Box<dyn Handover>,
-    stop: Stop,
-    streams: Vec<StreamState<T::Request>>,
-    interval: Box<Interval>,
-    timer_error: Histogram,
-    cpu: CpuOfPhase,
-    /// Worker tasks that have not ended.
-    workers: usize,
-    ending: bool,
-    merged_intervals: u64,
-}
-
-/// CPU time and clock at the begin and the end of the measured phase.
-#[derive(Debug, Default)]
-struct CpuOfPhase {
-    begin: Option<(Nanos, Moment)>,
-    end: Option<(Nanos, Moment)>,
 }
 
 /// What the dispatcher does next.
@@ -282,151 +255,5 @@ impl<T: Target, C: Clock> Lane<T, C> {
             decision,
         };
         state.finish(worker, finished, answer);
-    }
-}
-
-enum Assigned<R> {
-    ToIdle,
-    NewWorker(Ready<R>),
-}
-
-impl<T: Target> State<T> {
-    fn new(settings: LaneSettings, target: T, decider: Decider, spans: SpanLane, handover: Box<dyn Handover>, stop: Stop) -> Self {
-        let phases = settings.phases;
-        let warmup = phases.measure.since(phases.begin);
-        let duration = phases.drain.since(phases.measure);
-        let streams: Vec<_> = settings
-            .streams
-            .iter()
-            .map(|(load, seed)| StreamState::new(load.clone(), settings.part, phases.begin, warmup, duration, *seed))
-            .collect();
-        let interval = Box::new(Interval::empty(streams.len()));
-        Self {
-            settings,
-            target,
-            decider,
-            spans,
-            handover,
-            stop,
-            streams,
-            interval,
-            timer_error: Histogram::new(),
-            cpu: CpuOfPhase::default(),
-            workers: 0,
-            ending: false,
-            merged_intervals: 0,
-        }
-    }
-
-    /// Phases, stop, timeouts and hand-over.
-    fn look_after(&mut self, now: Moment) {
-        if self.stop.is_stopped() && now < self.settings.phases.drain {
-            self.settings.phases = self.settings.phases.stopped_at(now);
-        }
-        let phases = self.settings.phases;
-        if self.cpu.begin.is_none() && now >= phases.measure {
-            self.cpu.begin = Some((thread_cpu(), now));
-        }
-        if self.cpu.end.is_none() && now >= phases.drain {
-            self.cpu.end = Some((thread_cpu(), now));
-        }
-        for stream in &mut self.streams {
-            stream.time_out(now);
-        }
-        let second = now.since(phases.measure).0 / INTERVAL.0;
-        if second > self.interval.index {
-            if self.handover.exchange(&mut self.interval) {
-                self.interval.index = second;
-            } else {
-                self.merged_intervals += 1;
-            }
-        }
-    }
-
-    /// Gives the stream's next request to a worker where it is due and there is one.
-    fn assign_due(&mut self, stream: usize, now: Moment) -> Option<Assigned<T::Request>> {
-        let own = &mut self.streams[stream];
-        if own.is_closed() || own.is_starved() || !own.is_due(now, self.settings.phases.drain) {
-            return None;
-        }
-        if !own.has_room() {
-            own.set_starved(true);
-            return None;
-        }
-        let target = &mut self.target;
-        let ready = own.take_due(now, self.settings.phases.drain, |sequence| target.prepare(stream, sequence))?;
-        match own.assign_to_idle(ready) {
-            Ok(()) => Some(Assigned::ToIdle),
-            Err(ready) => Some(Assigned::NewWorker(ready)),
-        }
-    }
-
-    /// Encodes one request that will be due; `false` where enough are ready.
-    fn prepare_one(&mut self) -> bool {
-        let target = &mut self.target;
-        let mut prepared = false;
-        for (stream, own) in self.streams.iter_mut().enumerate() {
-            prepared |= own.prepare_one(|sequence| target.prepare(stream, sequence));
-        }
-        prepared
-    }
-
-    fn next_moment(&self, now: Moment) -> Moment {
-        let tick = self.streams.iter().map(StreamState::tick).fold(TICK, Nanos::min);
-        self.streams
-            .iter()
-            .filter_map(|stream| stream.next_due(self.settings.phases.drain))
-            .fold(now.plus(tick).min(self.settings.phases.end.max(now)), Moment::min)
-    }
-
-    /// Nothing is due and nothing on its way any more, or the drain has taken as long as it may.
-    fn is_over(&self, now: Moment) -> bool {
-        let phases = self.settings.phases;
-        now >= phases.end || (now >= phases.drain && self.streams.iter().all(|stream| stream.is_spent(phases.drain)))
-    }
-
-    /// Ends the run: gives up what is on its way, counts what was never sent.
-    fn end(&mut self, now: Moment) {
-        self.ending = true;
-        let phases = self.settings.phases;
-        for (stream, interval) in self.streams.iter_mut().zip(&mut self.interval.streams) {
-            stream.end(now, &phases, interval);
-        }
-    }
-
-    /// Judges, counts and traces a request that has ended.
-    fn finish(&mut self, worker: usize, mut finished: Finished, answer: Result<T::Answer, Outcome>) {
-        let stream = usize::from(finished.stream);
-        let mut reason = String::new();
-        match answer {
-            Ok(answer) => {
-                if let Err(failure) = self.target.judge(stream, worker, finished.sequence, finished.phase_measured, answer) {
-                    finished.outcome = failure.outcome;
-                    reason = failure.reason;
-                }
-            }
-            Err(given_up) => finished.outcome = given_up,
-        }
-        let phases = self.settings.phases;
-        self.streams[stream].finish(worker, &finished, &phases, &mut self.interval.streams[stream], || reason);
-        self.decider.ended(&finished.decision, finished.done);
-        if finished.decision.is_sampled() {
-            self.spans.end(finished);
-        }
-    }
-
-    fn into_report(self) -> LaneReport<T::Leftover> {
-        let (begin, end) = (self.cpu.begin.unwrap_or_default(), self.cpu.end.unwrap_or_default());
-        LaneReport {
-            streams: self.streams.into_iter().map(StreamState::into_record).collect(),
-            last: self.interval,
-            decisions: self.decider.counts(),
-            phases: self.settings.phases,
-            timer_error: self.timer_error,
-            cpu: Nanos(end.0.0.saturating_sub(begin.0.0)),
-            measured: end.1.since(begin.1),
-            merged_intervals: self.merged_intervals,
-            leftover: self.target.leave(),
-        }
     }
 }

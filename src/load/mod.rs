@@ -7,6 +7,7 @@
 mod collect;
 mod interval;
 mod lane;
+mod lane_state;
 mod measured;
 mod phases;
 mod recorder;

@@ -236,57 +236,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_table_is_the_documented_defaults() {
-        let settings: CollectionSettings = toml::from_str("").unwrap();
-        assert_eq!(settings, CollectionSettings::default());
-        assert_eq!(
-            (settings.name.as_str(), settings.dim(), settings.rows.get(), settings.metric()),
-            ("tailtrace", 128, 20_000, Metric::L2)
-        );
-        assert_eq!(settings.index.kind, "HNSW");
-        assert_eq!(settings.index.params["efConstruction"], 200);
-        assert_eq!(settings.consistency, Consistency::Bounded);
-        assert_eq!(settings.check(), Ok(()));
-    }
-
-    #[test]
-    fn settings_survive_the_way_through_json_and_toml() {
-        let text = "name = \"a_1\"\ndim = 8\nrows = 5\nmetric = \"COSINE\"\nindex = { type = \"IVF_FLAT\", nlist = 128 }\n\
-                    keep = true\nshards = 2\nconsistency = \"strong\"\nready_within = \"5s\"";
-        let settings: CollectionSettings = toml::from_str(text).unwrap();
-        assert_eq!(settings.index.params["nlist"], 128);
-        let json = serde_json::to_string(&settings).unwrap();
-        assert_eq!(serde_json::from_str::<CollectionSettings>(&json).unwrap(), settings);
-        let target: TargetSettings = toml::from_str("uri = \"http://h:1\"\ntoken_env = \"T\"\ndatabase = \"d\"").unwrap();
-        assert_eq!(serde_json::from_str::<TargetSettings>(&serde_json::to_string(&target).unwrap()).unwrap(), target);
-        assert_eq!(target.connect_within, CONNECT_WITHIN);
-    }
-
-    #[test]
-    fn unknown_keys_are_refused() {
-        assert!(toml::from_str::<CollectionSettings>("dimension = 8").unwrap_err().to_string().contains("dimension"));
-        assert!(toml::from_str::<TargetSettings>("uri = \"practice\"\ntoken = \"s3cret\"").unwrap_err().to_string().contains("token"));
-    }
-
-    #[test]
-    fn what_milvus_would_refuse_is_refused_before() {
-        for (text, key) in [
-            ("name = \"1st\"", "name"),
-            ("name = \"\"", "name"),
-            ("name = \"a-b\"", "name"),
-            ("dim = 32769", "dim"),
-            ("rows = 100_000_000_000_000", "rows"),
-            ("shards = 65", "shards"),
-            ("vector_field = \"v\"", "vector_field"),
-            ("index = { type = \"\" }", "index"),
-        ] {
-            let settings: CollectionSettings = toml::from_str(text).unwrap();
-            assert_eq!(settings.check().unwrap_err().key, key, "{text}");
-        }
-        assert!(toml::from_str::<CollectionSettings>("dim = 0").is_err() && toml::from_str::<CollectionSettings>("rows = 0").is_err());
-    }
-
-    #[test]
     fn levels_are_milvus_s_own_numbers() {
         for (own, number) in [(Consistency::Strong, 0), (Consistency::Session, 1), (Consistency::Bounded, 2), (Consistency::Eventually, 3)]
         {
