@@ -17,6 +17,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import socket
 import statistics
 import subprocess
@@ -176,6 +177,8 @@ def arguments():
 
 
 def main():
+    # Ends the clients and the server too, which are ended where the program unwinds.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     chosen = arguments()
     tailtrace = Tailtrace(chosen.tailtrace)
     tools = [tailtrace, H2load()] + ([Ghz(chosen.ghz, REPOSITORY / "proto")] if chosen.ghz else [])
