@@ -8,6 +8,15 @@ pub fn thread_cpu() -> Nanos {
     read(rustix::time::ClockId::ThreadCPUTime)
 }
 
+/// How long the calling thread has been ready to run while others had the processor, since it began; `None` where the
+/// system does not tell (Linux does, by its scheduler statistics).
+#[must_use]
+pub fn thread_waited() -> Option<Nanos> {
+    // Time on the processor, time waiting for it, and turns.
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(Nanos(text.split_whitespace().nth(1)?.parse().ok()?))
+}
+
 /// User and system CPU time of the whole process since it began.
 #[must_use]
 pub fn process_cpu() -> Nanos {

@@ -10,7 +10,7 @@ mod system;
 mod virtual_clock;
 
 pub use anchor::Anchor;
-pub use cpu::{peak_rss_bytes, process_cpu, thread_cpu};
+pub use cpu::{peak_rss_bytes, process_cpu, thread_cpu, thread_waited};
 pub use moment::Moment;
 pub use system::{SystemClock, SystemTimer, Wait, now, pause};
 pub use virtual_clock::{VirtualClock, VirtualTimer};

@@ -101,6 +101,8 @@ fn of_censored(sample: &Censored, batches: &Batches) -> Latency {
             Some((low, high)) => {
                 intervals.insert(key.to_owned(), [low, high]);
             }
+            // Where the interval's upper end is only a lower bound it is not the samples that are too few.
+            None if figure.at_least => {}
             None => latency.too_few.push(key.to_owned()),
         }
     }
@@ -159,6 +161,7 @@ pub(super) fn generator<L>(measured: &Measured<L>) -> model::Generator {
     };
     let lane = |lane: &crate::load::LaneHealth| model::Lane {
         cpu_share: lane.cpu_share,
+        wait_share: lane.wait_share,
         timer_error: timer_error(&lane.timer_error),
         merged_intervals: lane.merged_intervals,
     };
@@ -239,7 +242,8 @@ fn rate_at(stages: &[Stage], at_ns: u64) -> f64 {
 fn check_stationarity(measured: &StreamMeasured, open: Option<&Vec<Stage>>) -> Option<model::Stationarity> {
     let steady =
         open.is_none_or(|stages| stages.windows(2).all(|pair| pair[0].from == pair[1].from) && stages.iter().all(|s| s.from == s.to));
-    let medians = measured.series.response.medians_ns();
+    let timed = measured.series.response.timed_medians_ns();
+    let medians: Vec<f64> = timed.iter().map(|(_, median)| *median).collect();
     if !steady || medians.len() < stationarity::FEWEST_FIGURES {
         return None;
     }
@@ -249,7 +253,7 @@ fn check_stationarity(measured: &StreamMeasured, open: Option<&Vec<Stage>>) -> O
     Some(model::Stationarity {
         seconds: medians.len() as u64 * each,
         level_shift: shift.map(|shift| model::LevelShift {
-            at_ns: shift.at as u64 * each * 1_000_000_000,
+            at_ns: timed.get(shift.at).map_or(0, |(seconds, _)| *seconds) * 1_000_000_000,
             before_ns: shift.before as u64,
             after_ns: shift.after as u64,
             change: shift.change,

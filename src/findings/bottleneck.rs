@@ -8,6 +8,9 @@ use super::statement::{percent, time};
 /// A lane with this share of a core in use has no time left to be on time with.
 pub(super) const BUSY_LANE: f64 = 0.9;
 
+/// A lane that had to wait for the processor for this share of the time shares its core with other work.
+const WAITING_LANE: f64 = 0.2;
+
 /// A median request that spends more than this share of its response time before it is sent measures the generator.
 const LATENESS_SHARE: f64 = 0.1;
 
@@ -16,12 +19,14 @@ const STARVED_TIMER_NS: u64 = 1_000_000;
 
 pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
     let lanes = &document.generator.lanes;
-    let busiest = lanes.iter().map(|lane| lane.cpu_share).fold(0.0, f64::max);
+    // A lane that waits for the processor has no time left either, however little it uses.
+    let busiest = lanes.iter().map(|lane| lane.cpu_share + lane.wait_share).fold(0.0, f64::max);
+    let waiting = lanes.iter().map(|lane| lane.wait_share).fold(0.0, f64::max);
     let timer = lanes.iter().filter_map(|lane| lane.timer_error.p50_ns).max().unwrap_or(0);
-    document.streams.iter().filter_map(|stream| of_stream(stream, busiest, timer)).collect()
+    document.streams.iter().filter_map(|stream| of_stream(stream, busiest, waiting, timer)).collect()
 }
 
-fn of_stream(stream: &Stream, busiest: f64, timer: u64) -> Option<Statement> {
+fn of_stream(stream: &Stream, busiest: f64, waiting: f64, timer: u64) -> Option<Statement> {
     let (lateness, response) = (stream.lateness.p50_ns?, stream.response.p50_ns?);
     if lateness as f64 <= response as f64 * LATENESS_SHARE {
         return None;
@@ -32,7 +37,12 @@ fn of_stream(stream: &Stream, busiest: f64, timer: u64) -> Option<Statement> {
         time(lateness),
         time(response)
     );
-    let (cause, advice) = if busiest >= BUSY_LANE {
+    let (cause, advice) = if busiest >= BUSY_LANE && waiting >= WAITING_LANE {
+        (
+            format!("a lane was ready all the time and had to leave the processor to other work for {} of it", percent(waiting)),
+            "give the generator cores of its own (`taskset`, a quieter machine, a larger CPU limit), or lower the rate: these times are the machine's",
+        )
+    } else if busiest >= BUSY_LANE {
         (
             format!("a lane used {} of its core", percent(busiest)),
             "use more lanes (`load.lanes`) and a core for each, lower the rate, or add generators (shards): these times are the generator's own",
@@ -47,5 +57,5 @@ fn of_stream(stream: &Stream, busiest: f64, timer: u64) -> Option<Statement> {
     };
     let statement = Statement::new("generator-bottleneck", Severity::Invalid, format!("{late}, and {cause}"), advice).about(&stream.name);
     let statement = statement.figure("lateness_p50_ns", lateness).figure("response_p50_ns", response);
-    Some(statement.figure("busiest_lane_cpu_share", busiest).figure("timer_error_p50_ns", timer))
+    Some(statement.figure("busiest_lane_share", busiest).figure("timer_error_p50_ns", timer))
 }

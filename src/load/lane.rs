@@ -50,6 +50,8 @@ pub struct LaneReport<L> {
     pub timer_error: Histogram,
     /// CPU time of the lane's thread in the measured phase.
     pub cpu: Nanos,
+    /// How long the lane's thread was ready in the measured phase while others had the processor.
+    pub waited: Nanos,
     /// How long the measured phase lasted as this lane saw it.
     pub measured: Nanos,
     /// Hand-overs that had to wait for the next second.
@@ -166,22 +168,26 @@ impl<T: Target, C: Clock> Lane<T, C> {
         if state.ending {
             return if state.workers == 0 { Next::End } else { Next::Wait(now.plus(TICK)) };
         }
-        let mut room = DISPATCHED_A_TURN;
+        // Before anything is sent: a lane that never catches up would send for ever.
+        if state.is_over(now) {
+            state.end(now);
+            return Next::Again;
+        }
+        // Each stream has its own share, so that one that is far behind does not keep the others waiting.
+        let share = (DISPATCHED_A_TURN / state.streams.len().max(1)).max(1);
+        let mut more = false;
         for stream in 0..state.streams.len() {
-            while let Some(assigned) = state.assign_due(stream, now) {
+            for nth in 1..=share {
+                let Some(assigned) = state.assign_due(stream, now) else { break };
                 if let Assigned::NewWorker(ready) = assigned {
                     drop(state);
                     self.spawn_worker(stream, Some(ready));
                     state = self.state.borrow_mut();
                 }
-                room -= 1;
-                if room == 0 {
-                    return Next::Again;
-                }
+                more |= nth == share;
             }
         }
-        if state.is_over(now) {
-            state.end(now);
+        if more {
             return Next::Again;
         }
         let next = state.next_moment(now);

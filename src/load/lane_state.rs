@@ -1,6 +1,6 @@
 //! What the tasks of one lane share: its streams, its figures, and the target. No other thread sees it, and nothing in it waits.
 
-use crate::clock::{Moment, thread_cpu};
+use crate::clock::{Moment, thread_cpu, thread_waited};
 use crate::stats::histogram::Histogram;
 use crate::trace::{Decider, Finished, Outcome, SpanLane};
 use crate::units::Nanos;
@@ -32,11 +32,26 @@ pub(super) struct State<T: Target> {
     merged_intervals: u64,
 }
 
-/// CPU time and clock at the begin and the end of the measured phase.
+/// The lane's use of the processor at the begin and the end of the measured phase.
 #[derive(Debug, Default)]
 struct CpuOfPhase {
-    begin: Option<(Nanos, Moment)>,
-    end: Option<(Nanos, Moment)>,
+    begin: Option<Cpu>,
+    end: Option<Cpu>,
+}
+
+/// One reading.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cpu {
+    used: Nanos,
+    waited: Nanos,
+    at: Moment,
+}
+
+impl Cpu {
+    /// Of the calling thread. Reads a file of the kernel's: twice a run.
+    fn read(at: Moment) -> Self {
+        Self { used: thread_cpu(), waited: thread_waited().unwrap_or_default(), at }
+    }
 }
 
 /// What became of a request that was due.
@@ -87,10 +102,10 @@ impl<T: Target> State<T> {
         }
         let phases = self.settings.phases;
         if self.cpu.begin.is_none() && now >= phases.measure {
-            self.cpu.begin = Some((thread_cpu(), now));
+            self.cpu.begin = Some(Cpu::read(now));
         }
         if self.cpu.end.is_none() && now >= phases.drain {
-            self.cpu.end = Some((thread_cpu(), now));
+            self.cpu.end = Some(Cpu::read(now));
         }
         for stream in &mut self.streams {
             stream.time_out(now);
@@ -185,8 +200,9 @@ impl<T: Target> State<T> {
             decisions: self.decider.counts(),
             phases: self.settings.phases,
             timer_error: self.timer_error,
-            cpu: Nanos(end.0.0.saturating_sub(begin.0.0)),
-            measured: end.1.since(begin.1),
+            cpu: Nanos(end.used.0.saturating_sub(begin.used.0)),
+            waited: Nanos(end.waited.0.saturating_sub(begin.waited.0)),
+            measured: end.at.since(begin.at),
             merged_intervals: self.merged_intervals,
             leftover: self.target.leave(),
         }

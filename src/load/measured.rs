@@ -51,6 +51,8 @@ pub struct StreamMeasured {
 pub struct LaneHealth {
     /// CPU time over wall time in the measured phase: 1 is a whole core.
     pub cpu_share: f64,
+    /// Time it was ready to run while others had the processor, over wall time.
+    pub wait_share: f64,
     /// How long after its moment the timer woke it, ns.
     pub timer_error: Histogram,
     /// Seconds that were handed over together with the next one.
@@ -81,6 +83,7 @@ impl<L> Measured<L> {
         self.decisions.add(&report.decisions);
         self.lanes.push(LaneHealth {
             cpu_share: report.cpu.as_secs_f64() / report.measured.as_secs_f64().max(1e-9),
+            wait_share: report.waited.as_secs_f64() / report.measured.as_secs_f64().max(1e-9),
             timer_error: report.timer_error,
             merged_intervals: report.merged_intervals,
             decisions: report.decisions,

@@ -106,6 +106,7 @@ fn document() -> RunDocument {
         generator: Generator {
             lanes: vec![Lane {
                 cpu_share: 0.123,
+                wait_share: 0.0,
                 timer_error: TimerError { p99_ns: Some(9_000), ..TimerError::default() },
                 merged_intervals: 0,
             }],

@@ -24,6 +24,8 @@ pub struct Generator {
 pub struct Lane {
     /// CPU time over wall time, 0 to 1.
     pub cpu_share: f64,
+    /// Time it was ready to run while other work had the processor, over wall time, 0 to 1; 0 where the system does not tell.
+    pub wait_share: f64,
     /// How late its timer fired.
     pub timer_error: TimerError,
     /// Seconds that it handed over together with the next one: it was too busy, or the disk too slow.
