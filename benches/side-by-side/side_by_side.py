@@ -70,6 +70,8 @@ def one_round(tools, target, turn, long_s):
     costs = {}
     for tool in tools if turn % 2 == 0 else reversed(tools):
         short, long = tool.run(target, SHORT_S), tool.run(target, long_s)
+        if long.requests <= short.requests or long.cost.cpu_s <= short.cost.cpu_s:
+            sys.exit(f"{tool.name} did no more in {long_s} s than in {SHORT_S} s: something else takes this machine's cores")
         costs[tool.name] = {
             "cpu_us_per_request": (long.cost.cpu_s - short.cost.cpu_s) / (long.requests - short.requests) * 1e6,
             "requests_per_s": long.requests_per_s,
