@@ -192,6 +192,21 @@ fn every_key_of_the_run_document_is_explained() {
 }
 
 #[test]
+fn every_finding_is_in_the_method() {
+    let (_, text) = document("method.md");
+    let mut found = 0;
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/findings")).unwrap() {
+        let source = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let codes = source.split("Statement::new(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+        for code in codes.filter(|code| code.contains('-')) {
+            found += 1;
+            assert!(text.contains(&format!("`{code}`")), "docs/method.md does not name {code}");
+        }
+    }
+    assert!(found > 10, "{found} codes found in src/findings");
+}
+
+#[test]
 fn links_between_the_documents_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<PathBuf> = ["docs", "docs/adr"]
