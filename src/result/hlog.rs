@@ -1,8 +1,8 @@
 //! `latency.hlog`: one histogram a second for each stream's response and service time, as an `HdrHistogram` interval log (V2,
 //! compressed), so that any tool of that family reads it.
 //!
-//! Each interval is one write of whole lines: what was appended is there when the process is killed in the next moment, and a
-//! write that failed is taken back, so that only the very last line of a log can ever be half.
+//! Each interval is one write of whole lines: what was appended is there when the process is killed in the next moment, and
+//! what a write that failed left behind is cut off before the next, so that only the very last line of a log can ever be half.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -44,6 +44,8 @@ pub struct IntervalLog {
     path: PathBuf,
     /// Where the last good line ends.
     end: u64,
+    /// There may be something behind it.
+    half_written: bool,
     intervals: u64,
     serializer: V2DeflateSerializer,
     lines: Vec<u8>,
@@ -59,6 +61,7 @@ impl IntervalLog {
             file,
             path: path.to_owned(),
             end: header.len() as u64,
+            half_written: false,
             intervals: 0,
             serializer: V2DeflateSerializer::new(),
             lines: Vec::new(),
@@ -79,12 +82,9 @@ impl IntervalLog {
         for (kind, histogram) in [(Kind::Response, response), (Kind::Service, service)] {
             self.encode(start, length, stream, kind, histogram)?;
         }
-        if let Err(source) = self.file.write_all(&self.lines) {
-            // What is half written would damage the middle of the log once there is room again.
-            let _ = self.file.set_len(self.end);
-            let _ = self.file.seek(SeekFrom::Start(self.end));
-            return Err(ResultError::Write { path: self.path.clone(), source });
-        }
+        let written = self.take_back().and_then(|()| self.file.write_all(&self.lines));
+        self.half_written = written.is_err();
+        written.map_err(ResultError::write(&self.path))?;
         self.end += self.lines.len() as u64;
         self.intervals += 2;
         Ok(())
@@ -97,9 +97,18 @@ impl IntervalLog {
     }
 
     /// Makes the log durable; returns how many histograms are in it.
-    pub fn finish(self) -> Result<u64, ResultError> {
-        self.file.sync_all().map_err(ResultError::write(&self.path))?;
+    pub fn finish(mut self) -> Result<u64, ResultError> {
+        self.take_back().and_then(|()| self.file.sync_all()).map_err(ResultError::write(&self.path))?;
         Ok(self.intervals)
+    }
+
+    /// What the last write left half done would damage the middle of the log: cuts it off before the next one.
+    fn take_back(&mut self) -> io::Result<()> {
+        if self.half_written {
+            self.file.set_len(self.end)?;
+            self.file.seek(SeekFrom::Start(self.end))?;
+        }
+        Ok(())
     }
 
     fn encode(&mut self, start: Duration, length: Duration, stream: &str, kind: Kind, histogram: &Histogram) -> Result<(), ResultError> {
@@ -323,15 +332,17 @@ mod tests {
         let mut log = IntervalLog::create(&path, WallTime::default()).unwrap();
         let (start, length) = second(0);
         log.append(start, length, "readers", &histogram([1]), &histogram([1])).unwrap();
-        let before = std::fs::read(&path).unwrap();
+        let whole = std::fs::metadata(&path).unwrap().len();
         let writable = log.break_off();
         let error = log.append(start, length, "readers", &histogram([2]), &histogram([2])).unwrap_err().to_string();
         assert!(error.contains("cannot write") && error.contains("latency.hlog"), "{error}");
-        assert_eq!(std::fs::read(&path).unwrap(), before);
+        // The disk took half a line before it was full.
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"Tag=readers.resp").unwrap();
         log.mend(writable);
         log.append(start, length, "readers", &histogram([2]), &histogram([2])).unwrap();
         assert_eq!(totals(&path).unwrap().0["readers"].response, histogram([1, 2]));
         assert_eq!(log.intervals(), 4);
+        assert!(std::fs::metadata(&path).unwrap().len() > whole);
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct SpanLog {
     path: PathBuf,
     /// Where the last whole line ends.
     end: u64,
+    /// There may be something behind it.
+    half_written: bool,
     limit: ByteSize,
     line: Vec<u8>,
 }
@@ -28,7 +30,16 @@ pub struct SpanLog {
 impl SpanLog {
     pub(super) fn create(path: &Path, limit: ByteSize) -> Result<Self, ResultError> {
         let file = File::create(path).map_err(ResultError::write(path))?;
-        Ok(Self { file, path: path.to_owned(), end: 0, limit, line: Vec::new() })
+        Ok(Self { file, path: path.to_owned(), end: 0, half_written: false, limit, line: Vec::new() })
+    }
+
+    /// What the last write left half done would damage the middle of the file: cuts it off before the next one.
+    fn take_back(&mut self) -> io::Result<()> {
+        if self.half_written {
+            self.file.set_len(self.end)?;
+            self.file.seek(SeekFrom::Start(self.end))?;
+        }
+        Ok(())
     }
 }
 
@@ -47,17 +58,15 @@ impl SpanSink for SpanLog {
                 ),
             ));
         }
-        if let Err(cause) = self.file.write_all(&self.line) {
-            // What is half written would damage the middle of the file once there is room again.
-            let _ = self.file.set_len(self.end);
-            let _ = self.file.seek(SeekFrom::Start(self.end));
-            return Err(cause);
-        }
+        let written = self.take_back().and_then(|()| self.file.write_all(&self.line));
+        self.half_written = written.is_err();
+        written?;
         self.end += self.line.len() as u64;
         Ok(())
     }
 
     fn close(&mut self) -> io::Result<()> {
+        self.take_back()?;
         self.file.sync_all()
     }
 }
@@ -119,9 +128,10 @@ mod tests {
         // A descriptor that cannot be written to stands for a disk that is full.
         let writable = std::mem::replace(&mut log.file, File::open(&path).unwrap());
         assert!(log.write(&export()).is_err());
-        assert_eq!(std::fs::read(&path).unwrap(), before);
+        // The disk took half a line before it was full.
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"resourceSp").unwrap();
         log.file = writable;
         log.write(&export()).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap().len(), 2 * before.len());
+        assert_eq!(std::fs::read(&path).unwrap(), [before.as_slice(), before.as_slice()].concat());
     }
 }
