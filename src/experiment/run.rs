@@ -126,7 +126,10 @@ impl Run<'_> {
         let ((measured, exporter, requests, log), prepared) = result?;
         let traced = tracing.finish(exporter);
         self.document.output.lost.extend(trouble);
-        self.document.output.lost.extend(log.err().map(|error| super::chain(&error)));
+        match log {
+            Ok(intervals) => self.document.output.intervals = intervals,
+            Err(error) => self.document.output.lost.push(super::chain(&error)),
+        }
         self.conclude(&prepared, measured, traced, requests)
     }
 

@@ -36,7 +36,11 @@ impl Standing {
     /// Starts the practice target where the plan wants it. Nothing is sent yet.
     pub(super) fn start(plan: &Plan, environment: Environment<'_>, spans: Option<ServerSpans>) -> Result<Self, RunError> {
         let practice = match &plan.practice {
-            Some(settings) => Some(practice::Server::start(settings.clone(), LOOPBACK, spans)?),
+            Some(settings) => {
+                // Service times and faults follow from the run's seed, so that another run draws others.
+                let settings = practice::Settings { seed: settings.seed.or(Some(plan.seed)), ..settings.clone() };
+                Some(practice::Server::start(settings, LOOPBACK, spans)?)
+            }
             None => None,
         };
         let (uri, address) = match (plan.target.uri.clone(), &practice) {
