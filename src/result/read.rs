@@ -13,7 +13,8 @@ use super::{LATENCY_FILE, REQUESTS_FILE, RUN_FILE, ResultError, SPANS_FILE};
 pub struct StoredRun {
     /// The directory.
     pub path: PathBuf,
-    /// Its document. Of a partial run, streams without figures have those of the interval log: warm-up included, failures not.
+    /// Its document. Of a partial run, streams without figures have those of the interval log: ok and censored requests of the measured
+    /// phase, without failures.
     pub document: RunDocument,
     /// All intervals of the log together, by stream; empty where there is no log.
     pub times: BTreeMap<String, Times>,

@@ -180,15 +180,15 @@ pub struct Stationarity {
     pub trend: Option<Trend>,
 }
 
-/// A step in the mean response time.
+/// A step in the seconds' median response times.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LevelShift {
     /// When, ns after the start of the measured phase.
     pub at_ns: u64,
-    /// The mean before it.
+    /// The geometric mean of these medians before it.
     pub before_ns: u64,
-    /// The mean after it.
+    /// The same after it.
     pub after_ns: u64,
     /// after ÷ before − 1.
     pub change: f64,
@@ -196,11 +196,11 @@ pub struct LevelShift {
     pub p_value: f64,
 }
 
-/// A slope in the mean response time.
+/// A slope in the seconds' median response times.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Trend {
-    /// Change over the measured phase, as a fraction of its mean.
+    /// What it adds up to over the measured phase: ratio − 1.
     pub change: f64,
     /// The chance of such a slope by chance alone.
     pub p_value: f64,
