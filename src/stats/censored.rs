@@ -8,9 +8,9 @@
 use super::histogram::Histogram;
 use super::interval;
 
-/// A percentile, and whether it is only known to be at least so much.
+/// A percentile or a mean, and whether it is only known to be at least so much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Percentile {
+pub struct Figure {
     /// In ns: the value, or its lower bound.
     pub ns: u64,
     /// Whether the true value may be larger: printed with ≥, and fails its gate.
@@ -47,24 +47,24 @@ impl Censored {
 
     /// Quantile `q` from 0 to 1, by the definition of [`Histogram`].
     #[must_use]
-    pub fn quantile(&self, q: f64) -> Percentile {
+    pub fn quantile(&self, q: f64) -> Figure {
         if q <= 0.0 {
-            return Percentile { ns: self.all.min_ns(), at_least: self.all.min_ns() != self.observed.min_ns() };
+            return Figure { ns: self.all.min_ns(), at_least: self.all.min_ns() != self.observed.min_ns() };
         }
         self.at_rank(Histogram::rank(q, self.all.count()))
     }
 
-    fn at_rank(&self, rank: u64) -> Percentile {
+    fn at_rank(&self, rank: u64) -> Figure {
         let ns = self.all.value_at_rank(rank);
         // Had the censored ones taken for ever, they would stand behind all observed ones.
         let at_least = rank > self.observed.count() || self.observed.value_at_rank(rank) != ns;
-        Percentile { ns, at_least: at_least && self.censored() > 0 }
+        Figure { ns, at_least: at_least && self.censored() > 0 }
     }
 
     /// The mean in ns: a lower bound as soon as one request is censored.
     #[must_use]
-    pub fn mean(&self) -> Percentile {
-        Percentile { ns: self.all.mean_ns(), at_least: self.censored() > 0 }
+    pub fn mean(&self) -> Figure {
+        Figure { ns: self.all.mean_ns(), at_least: self.censored() > 0 }
     }
 
     /// The confidence interval of quantile `q` in ns, see [`interval::quantile_ranks`]; `None` where the effective samples are
@@ -93,7 +93,7 @@ mod tests {
     fn without_censored_ones_every_percentile_is_known() {
         let sample = Censored::new(of(1..=1000), &Histogram::new());
         for q in [0.0, 0.5, 0.99, 1.0] {
-            assert_eq!(sample.quantile(q), Percentile { ns: of(1..=1000).quantile_ns(q), at_least: false });
+            assert_eq!(sample.quantile(q), Figure { ns: of(1..=1000).quantile_ns(q), at_least: false });
         }
         assert!(!sample.mean().at_least);
     }
@@ -102,9 +102,9 @@ mod tests {
     fn only_the_percentiles_that_hung_requests_touch_are_lower_bounds() {
         // 990 fast ones, ten that were given up after 2,000 ns: rank 990 is the last that is known.
         let sample = Censored::new(of(1..=990), &of([2000; 10]));
-        assert_eq!(sample.quantile(0.5), Percentile { ns: 500, at_least: false });
-        assert_eq!(sample.quantile(0.99), Percentile { ns: 990, at_least: false });
-        assert_eq!(sample.quantile(0.991), Percentile { ns: 2000, at_least: true });
+        assert_eq!(sample.quantile(0.5), Figure { ns: 500, at_least: false });
+        assert_eq!(sample.quantile(0.99), Figure { ns: 990, at_least: false });
+        assert_eq!(sample.quantile(0.991), Figure { ns: 2000, at_least: true });
         assert!(sample.mean().at_least);
         assert_eq!(sample.censored(), 10);
     }
@@ -115,16 +115,16 @@ mod tests {
         let sample = Censored::new(of((1..=20).map(|i| i * 10)), &of([100]));
         assert!(!sample.quantile(0.4).at_least);
         let median = sample.quantile(0.55); // rank 12 of 21: 110 with it in place, 120 without
-        assert_eq!(median, Percentile { ns: 110, at_least: true });
+        assert_eq!(median, Figure { ns: 110, at_least: true });
     }
 
     #[test]
     fn nothing_at_all_is_zero_and_nothing_finished_is_a_bound() {
         let nothing = Censored::new(Histogram::new(), &Histogram::new());
-        assert_eq!(nothing.quantile(0.99), Percentile { ns: 0, at_least: false });
+        assert_eq!(nothing.quantile(0.99), Figure { ns: 0, at_least: false });
         let hung = Censored::new(Histogram::new(), &of([1000; 5]));
         for q in [0.0, 0.5, 1.0] {
-            assert_eq!(hung.quantile(q), Percentile { ns: 1000, at_least: true });
+            assert_eq!(hung.quantile(q), Figure { ns: 1000, at_least: true });
         }
     }
 
