@@ -82,6 +82,7 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::practice::ServiceTime;
+    use crate::stats::queue::mmc_response_quantile;
     use rand::rngs::StdRng;
     use rand::{RngExt, SeedableRng};
     use rand_distr::Exp1;
@@ -136,32 +137,6 @@ mod tests {
         assert_eq!(queue.free.len(), 1);
     }
 
-    /// The q-quantile of the response time of M/M/c: with one server 1 − e^(−(μ−λ)t); with c servers
-    /// (Erlang C; Gross and Harris, Fundamentals of Queueing Theory, ch. 2) by bisection of
-    /// P(T > t) = e^(−μt) + C · (e^(−(cμ−λ)t) − e^(−μt)) · μ / (μ − (cμ − λ)).
-    fn quantile(servers: u32, lambda: f64, mu: f64, q: f64) -> f64 {
-        let c = f64::from(servers);
-        let load = lambda / mu;
-        let terms: Vec<f64> = (0..=servers)
-            .scan(1.0, |term, n| {
-                if n > 0 {
-                    *term *= load / f64::from(n);
-                }
-                Some(*term)
-            })
-            .collect();
-        let last = terms[servers as usize] * c / (c - load);
-        let must_wait = last / (terms[..servers as usize].iter().sum::<f64>() + last);
-        let drain = c * mu - lambda;
-        let beyond = |t: f64| (-mu * t).exp() + must_wait * ((-drain * t).exp() - (-mu * t).exp()) * mu / (mu - drain);
-        let (mut low, mut high) = (0.0, 1.0);
-        for _ in 0..100 {
-            let middle = f64::midpoint(low, high);
-            if beyond(middle) > 1.0 - q { low = middle } else { high = middle }
-        }
-        low
-    }
-
     // 400 stretches of 10 s at 350/s against servers of 1/(2 ms) each (for two: 700/s), each stretch the same length as
     // a run. Queue latencies are correlated over seconds at most (relaxation time 1/(√μ−√λ)² = 0.15 s at c = 1), so stretches are
     // nearly independent: the spread of their quantiles, over √400, is the standard error of their mean. A bound of four of these
@@ -194,18 +169,10 @@ mod tests {
                 let n = found.len() as f64;
                 let mean = found.iter().sum::<f64>() / n;
                 let spread = (found.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-                let right = quantile(servers, lambda, mu, q);
+                let right = mmc_response_quantile(q, servers, lambda, mu).unwrap();
                 let bound = 4.0 * spread / n.sqrt() + 0.02 * right;
                 assert!((mean - right).abs() < bound, "M/M/{servers} p{}: {mean} s, not {right} ± {bound}", q * 100.0);
             }
-        }
-    }
-
-    #[test]
-    fn the_oracle_for_one_server_is_the_textbook_s() {
-        for q in [0.5, 0.9, 0.99] {
-            let textbook = (1.0 / (1.0_f64 - q)).ln() / (500.0 - 350.0);
-            assert!((quantile(1, 350.0, 500.0, q) / textbook - 1.0).abs() < 1e-6);
         }
     }
 }
