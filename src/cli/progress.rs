@@ -48,7 +48,10 @@ impl Progress {
 
     fn second(&self, interval: &Interval) -> String {
         let seconds = self.length(PhaseName::Measure).map_or(0, |length| length.0.div_ceil(1_000_000_000));
-        let mut line = format!("measure {}/{seconds} s", interval.index + 1);
+        let mut line = match interval.index.checked_sub(seconds) {
+            None => format!("measure {}/{seconds} s", interval.index + 1),
+            Some(before) => format!("drain {} s", before + 1),
+        };
         for (name, stream) in self.streams.iter().zip(&interval.streams) {
             let p99 = Nanos(stream.response.quantile_ns(0.99)).human();
             // Writing to a text cannot fail.
