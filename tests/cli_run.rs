@@ -109,10 +109,11 @@ fn a_gate_that_fails_is_status_one_where_the_run_can_be_trusted() {
 fn ctrl_c_leaves_a_whole_result_that_says_it_is_partial() {
     let here = folder();
     let arguments = ["run", "short.toml", "--json", "--quiet", "--set", "load.duration=1h", "--set", "load.warmup=0s"];
-    let child = command(here.path(), &arguments).spawn().unwrap();
+    let mut child = command(here.path(), &arguments).spawn().unwrap();
     // The log has a line of the first second as soon as the measured phase has gone on for one.
     let log = || run_directories(here.path()).first().and_then(|directory| fs::read_to_string(directory.join("latency.hlog")).ok());
     while !log().is_some_and(|log| log.contains("Tag=readers.response")) {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
         std::thread::yield_now();
     }
     signal(&child, Signal::INT);
