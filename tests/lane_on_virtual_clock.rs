@@ -264,6 +264,15 @@ fn a_request_that_takes_too_long_is_given_up_and_kept_as_censored() {
 }
 
 #[test]
+fn a_timeout_shorter_than_any_tick_is_kept_and_requests_still_go() {
+    let load = StreamLoad { timeout: Nanos(1), ..open(Process::Constant, 100.0, 10, 1_000) };
+    let (record, _) = Run::of(vec![load]).against(after(MILLI)).stream(0);
+    assert_eq!((record.counts.scheduled, record.counts.sent, record.counts.timed_out), (1_000, 1_000, 1_000));
+    let most = record.censored_response.max_ns();
+    assert!(most <= MILLI / 5, "given up after {most} ns");
+}
+
+#[test]
 fn failures_are_counted_by_status_and_keep_out_of_the_response_times() {
     let fails = |sequence: u64, now: Moment| {
         let failure = |outcome| Err(Failure { outcome, reason: format!("number {sequence}") });

@@ -23,6 +23,10 @@ pub(super) struct Ready<R> {
 /// Requests that may be encoded before they are due: enough for a clump of arrivals.
 const AHEAD: usize = 8;
 
+/// Timeouts are looked for no more often than this. A dispatcher that looks all the time leaves the lane's thread to nobody, so
+/// that not one request would be sent.
+const LEAST_TICK: Nanos = Nanos::from_micros(100);
+
 pub(super) struct StreamState<R> {
     load: StreamLoad,
     part: Part,
@@ -213,8 +217,8 @@ impl<R> StreamState<R> {
     }
 
     /// How often timeouts have to be looked for.
-    pub(super) const fn tick(&self) -> Nanos {
-        Nanos(self.load.timeout.0 / 10)
+    pub(super) fn tick(&self) -> Nanos {
+        Nanos(self.load.timeout.0 / 10).max(LEAST_TICK)
     }
 
     /// Nothing is on its way, and nothing that is due before `end` has not been sent.
