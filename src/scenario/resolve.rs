@@ -43,14 +43,8 @@ fn at<const N: usize>(keys: [&str; N]) -> Vec<Step> {
 
 /// Checks and completes a scenario. The first thing that is wrong, in the order of the tables, is the one that is told.
 pub(super) fn resolve(file: ScenarioFile) -> Result<Plan, Problem> {
-    let seed = file.seed.unwrap_or_else(draw_seed);
     let practice = match (file.target.uri == Address::Practice, file.practice) {
-        (true, settings) => {
-            let mut settings = settings.unwrap_or_default();
-            // Runs with seeds of their own would meet the same service times otherwise, and repeat each other's tail.
-            settings.seed.get_or_insert(seed);
-            Some(settings)
-        }
+        (true, settings) => Some(settings.unwrap_or_default()),
         (false, None) => None,
         (false, Some(_)) => {
             let help = "set target.uri = \"practice\", or take the table out";
@@ -82,7 +76,7 @@ pub(super) fn resolve(file: ScenarioFile) -> Result<Plan, Problem> {
     check_gates(&file.gates, &streams)?;
     Ok(Plan {
         name: file.name.unwrap_or_else(|| "scenario".to_owned()),
-        seed,
+        seed: file.seed.unwrap_or_else(draw_seed),
         target: file.target,
         collection,
         load,

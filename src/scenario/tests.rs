@@ -213,8 +213,6 @@ fn overrides_take_the_place_of_what_the_file_says() {
     assert_eq!(plan.gates[0].to_string(), "readers.response.p99 < 10ms");
     let seeded = parse(RIGHT, "s.toml", &Overrides { set: vec!["seed=1".into()], seed: Some(u64::MAX) }).unwrap();
     assert_eq!(seeded.seed, u64::MAX, "--seed wins, and holds 64 bits");
-    assert_eq!(seeded.practice.unwrap().seed, Some(u64::MAX), "service times and faults follow the run's seed");
-    assert_eq!(with(&["seed=1", "practice.seed=2"]).unwrap().practice.unwrap().seed, Some(2));
 }
 
 #[test]
