@@ -146,3 +146,23 @@ fn practice_says_where_it_is_serves_a_run_and_ends_with_a_signal() {
     signal(&server, Signal::TERM);
     assert_eq!(server.wait().unwrap().code(), Some(0));
 }
+
+/// The practice target cuts all connections every 300 ms: what was on its way fails as UNAVAILABLE, the channel connects
+/// again, and the run goes on to its end.
+#[test]
+fn a_connection_that_is_cut_costs_what_was_on_its_way_and_not_the_run() {
+    let folder = folder();
+    let cut = SHORT.replace("rate = \"200/s\"", "rate = \"500/s\"") + "[practice]\nservice = \"constant 20ms\"\ncut_every = \"300ms\"\n";
+    fs::write(folder.path().join("cut.toml"), cut).unwrap();
+    let output = command(folder.path(), &["run", "cut.toml", "--json", "--quiet"]).output().unwrap();
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    let readers = &document["streams"][0];
+    let count = |key: &str| readers[key].as_u64().unwrap();
+    // At 500/s and 20 ms each, about ten are on their way at each of the three or four cuts.
+    assert!(readers["errors"]["UNAVAILABLE"].as_u64().unwrap() > 0, "{:#}", readers["errors"]);
+    assert!(count("ok") > count("scheduled") / 2, "{} of {} ok", count("ok"), count("scheduled"));
+    assert_eq!(count("scheduled"), count("ok") + count("failed") + count("timed_out") + count("unfinished"));
+    // The last second has answers too: the run did not end with a connection.
+    let seconds = readers["seconds"].as_array().unwrap();
+    assert!(seconds.iter().any(|second| second["second"] == 0 && second["completed"].as_u64() > Some(100)), "{seconds:?}");
+}
