@@ -25,10 +25,16 @@ fn main() -> ExitCode {
 /// The error and what caused it, down to the root.
 fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
+    let mut last = text.clone();
     let mut cause = error.source();
     while let Some(inner) = cause {
-        text.push_str("\n  because: ");
-        text.push_str(&inner.to_string());
+        let said = inner.to_string();
+        // Some errors only hand on what caused them.
+        if said != last {
+            text.push_str("\n  because: ");
+            text.push_str(&said);
+            last = said;
+        }
         cause = inner.source();
     }
     text

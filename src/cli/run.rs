@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::experiment::{self, RunOptions};
+use crate::experiment::{self, RunOptions, RunOutcome};
 use crate::load::Stop;
 use crate::report::{self, Look};
 use crate::result::model::{RunDocument, Trust};
@@ -11,7 +11,6 @@ use crate::trace::process_environment;
 
 use super::arguments::RunArguments;
 use super::exit::{CliError, Status};
-use super::output;
 use super::progress::Progress;
 use super::signals::on_signal;
 
@@ -37,23 +36,29 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Status, CliError> {
     let outcome = experiment::run(&plan, &options, &mut progress);
     progress.finish();
     let outcome = outcome?;
+    match print(&outcome, measuring.json, measuring.quiet) {
+        // A reader who has seen enough (`tailtrace run … | head`) changes nothing about how it went.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(status(&outcome.document)),
+    }
+}
+
+/// The result: the document, the summary, or the directory alone.
+fn print(outcome: &RunOutcome, json: bool, quiet: bool) -> io::Result<()> {
     let look = |colours| Look { colours, directory: Some(&outcome.directory) };
-    if measuring.json {
-        if !measuring.quiet {
+    let mut out = io::stdout().lock();
+    if json {
+        if !quiet {
             // Where standard error is closed there is nobody to tell.
             let _ = report::write_text(&mut io::stderr().lock(), &outcome.document, look(colours(io::stderr().is_terminal())));
         }
-        let mut out = io::stdout().lock();
         report::write_json(&mut out, &outcome.document)?;
-        out.flush()?;
-    } else if !measuring.quiet {
-        let mut out = io::stdout().lock();
-        report::write_text(&mut out, &outcome.document, look(colours(io::stdout().is_terminal())))?;
-        out.flush()?;
+    } else if quiet {
+        writeln!(out, "{}", outcome.directory.display())?;
     } else {
-        output::text(&outcome.directory.display().to_string())?;
+        report::write_text(&mut out, &outcome.document, look(colours(io::stdout().is_terminal())))?;
     }
-    Ok(status(&outcome.document))
+    out.flush()
 }
 
 /// Whether to colour: on a terminal whose owner has not said no (<https://no-color.org>).
