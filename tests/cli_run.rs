@@ -85,6 +85,10 @@ fn a_run_prints_the_document_that_it_stores() {
     for file in ["latency.hlog", "requests.jsonl", "spans.jsonl"] {
         assert!(fs::metadata(directory.join(file)).unwrap().len() > 0, "{file}");
     }
+    let log = fs::read_to_string(directory.join("latency.hlog")).unwrap();
+    assert_eq!(document["output"]["intervals"], log.lines().filter(|line| line.starts_with("Tag=")).count());
+    let measure = document["phases"].as_array().unwrap().iter().find(|phase| phase["name"] == "measure").unwrap();
+    assert!(log.contains(measure["start"].as_str().unwrap()), "the log's times count from the measured phase: {log:.300}");
     for stream in document["streams"].as_array().unwrap() {
         let number = |key: &str| stream[key].as_u64().unwrap();
         assert_eq!(number("scheduled"), number("ok") + number("failed") + number("timed_out") + number("unfinished"), "{stream}");
@@ -121,6 +125,7 @@ fn ctrl_c_leaves_a_whole_result_that_says_it_is_partial() {
     let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((document["partial"].as_bool(), ended.status.code()), (Some(true), Some(2)));
     assert!(document["streams"][0]["ok"].as_u64().unwrap() > 0);
+    assert!(document["generator"]["cpu_ns_per_request"].as_u64().unwrap() > 0, "read although the lanes were done at once");
 }
 
 #[test]
@@ -129,6 +134,27 @@ fn nothing_is_left_behind_where_nothing_was_measured() {
     let ended = run(here.path(), &["--set", "target.uri=http://127.0.0.1:9"]);
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(run_directories(here.path()), Vec::<PathBuf>::new());
+    let told = text(&ended.stderr);
+    assert_eq!(told.matches("Connection refused").count(), 1, "what only hands on its cause is passed over: {told}");
+}
+
+#[test]
+fn a_reader_who_has_seen_enough_does_not_make_a_failed_gate_pass() {
+    let here = folder();
+    let mut child = command(here.path(), &["run", "short.toml", "--set", "gates.\"readers.response.p50\"=< 1ns"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert!(matches!(ended.status.code(), Some(1 | 3)), "{:?}: {}", ended.status, text(&ended.stderr));
+}
+
+#[test]
+fn a_canned_answer_has_no_recall_and_a_cut_connection_leaves_nothing_to_tidy_up() {
+    let here = folder();
+    let more = ["--json", "--quiet", "--set", "practice.search=canned", "--set", "practice.cut_every=250ms"];
+    let ended = run(here.path(), &more);
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(document["streams"][0]["recall"], Value::Null);
+    assert_eq!(document["output"]["lost"], Value::Array(Vec::new()));
 }
 
 #[test]

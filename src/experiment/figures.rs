@@ -171,7 +171,7 @@ pub(super) fn generator<L>(measured: &Measured<L>) -> model::Generator {
     let per_s = completed as f64 / measured.duration().as_secs_f64().max(1e-9);
     model::Generator {
         lanes: measured.lanes.iter().map(lane).collect(),
-        cpu_ns_per_request: (completed > 0).then(|| (cpu_per_s / per_s) as u64),
+        cpu_ns_per_request: (completed > 0 && measured.cpu_over > Nanos::ZERO).then(|| (cpu_per_s / per_s) as u64),
         ..model::Generator::default()
     }
 }

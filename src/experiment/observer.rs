@@ -1,9 +1,10 @@
 //! Who watches a run while it goes on.
 
+use crate::clock::{Anchor, Moment};
 use crate::load::{Interval, IntervalSink};
 use crate::milvus::collection::Progress;
-use crate::result::IntervalWriter;
 use crate::result::model::PhaseName;
+use crate::result::{IntervalWriter, WallTime};
 
 /// Something that happens while a run goes on.
 #[derive(Debug)]
@@ -36,16 +37,21 @@ impl Observer for Nobody {
 pub(super) struct Watched<'a> {
     pub(super) writer: IntervalWriter,
     pub(super) observer: &'a mut dyn Observer,
+    anchor: Anchor,
     told: bool,
 }
 
 impl<'a> Watched<'a> {
-    pub(super) fn new(writer: IntervalWriter, observer: &'a mut dyn Observer) -> Self {
-        Self { writer, observer, told: false }
+    pub(super) fn new(writer: IntervalWriter, observer: &'a mut dyn Observer, anchor: Anchor) -> Self {
+        Self { writer, observer, anchor, told: false }
     }
 }
 
 impl IntervalSink for Watched<'_> {
+    fn begin(&mut self, measure: Moment) {
+        self.writer.begin(WallTime::from_unix_ns(self.anchor.unix_ns(measure)));
+    }
+
     fn interval(&mut self, interval: &Interval) {
         self.writer.interval(interval);
         self.observer.event(&Event::Second(interval));

@@ -12,6 +12,7 @@ use crate::load::{self, Measured, RunSettings, Stop, StreamLoad};
 use crate::milvus::MilvusTarget;
 use crate::milvus::collection::Prepared;
 use crate::milvus::operation::{Kept, Operation, Work};
+use crate::practice::SearchMode;
 use crate::result::model::{self, Phase, PhaseName, RunDocument};
 use crate::result::{IntervalWriter, RunDirectory, WallTime, this_host, this_tool};
 use crate::scenario::Plan;
@@ -176,7 +177,7 @@ impl Run<'_> {
         let deciders = std::iter::repeat_with(|| Decider::of(&plan.trace)).take(lanes).collect();
         observer.event(&Event::Phase(PhaseName::WarmUp));
         let log = self.directory.interval_log(self.wall(now().plus(plan.load.warmup)))?;
-        let mut watched = Watched::new(IntervalWriter::new(log, names, Some(requests.clone())), observer);
+        let mut watched = Watched::new(IntervalWriter::new(log, names, Some(requests.clone())), observer, self.anchor);
         let measured = load::run(&settings, connect, deciders, spans, &mut watched, &self.options.stop).map_err(RunError::from_load)?;
         let phases = measured.phases;
         self.phase(PhaseName::WarmUp, phases.begin, Some(phases.measure));
@@ -201,7 +202,10 @@ impl Run<'_> {
         };
         self.document.streams = plan.streams.iter().zip(&measured.streams).map(|(stream, of)| asked(stream, of)).collect();
         let kept = std::mem::take(&mut measured.leftovers);
-        recall::judge(&mut self.document.streams, kept, plan, prepared);
+        // A canned answer names rows that nobody compared.
+        if plan.practice.as_ref().is_none_or(|practice| practice.search != SearchMode::Canned) {
+            recall::judge(&mut self.document.streams, kept, plan, prepared);
+        }
         self.document.trace = figures::trace(&self.document.trace, &measured.decisions, &traced.accounting);
         let floor = self.document.generator.floor;
         self.document.generator =

@@ -95,7 +95,8 @@ impl Standing {
     /// wrong with that: it changes nothing that was measured.
     pub(super) fn end(mut self) -> Option<String> {
         let mut trouble = None;
-        if let Some(mut setup) = self.setup.take()
+        // A practice target in this process goes with all that it holds, and its connections may have been cut.
+        if let Some(mut setup) = self.setup.take().filter(|_| self.practice.is_none())
             && let Err(error) = self.runtime.block_on(setup.leave())
         {
             trouble = Some(super::chain(&error));

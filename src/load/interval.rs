@@ -1,5 +1,6 @@
 //! What a lane hands over each second: histograms full of the second's figures, for which it gets empty ones back.
 
+use crate::clock::Moment;
 use crate::stats::histogram::Histogram;
 use crate::units::Nanos;
 
@@ -79,6 +80,9 @@ pub trait Handover {
 
 /// Takes the intervals of all lanes together, each once, in order, off the lanes. What the run directory implements.
 pub trait IntervalSink {
+    /// The lanes begin; the first second counts from `measure` on.
+    fn begin(&mut self, _measure: Moment) {}
+
     /// One second of the measured phase (or of the drain after it) is over for all lanes.
     fn interval(&mut self, interval: &Interval);
 }

@@ -107,6 +107,7 @@ where
             // A lane that is gone is found when it is joined.
             let _ = lane.begin.send(phases);
         }
+        sink.begin(phases.measure);
         let mut collector = Collector::new(settings.streams.len(), ends, sink);
         let cpu = collect_until_finished(&mut collector, &lanes, &phases, stop);
         let mut measured = Measured::new(settings.streams.len(), phases, stop.is_stopped(), cpu);

@@ -68,6 +68,17 @@ impl IntervalLog {
         })
     }
 
+    /// Begins it anew with another zero. For a log without intervals.
+    pub(super) fn begin(&mut self, zero: WallTime) -> Result<(), ResultError> {
+        debug_assert_eq!(self.intervals, 0, "what is written counts from the old zero");
+        // Headers are equally long but for trailing zeros of a second, so that the new one covers the old one.
+        let header = header(zero);
+        let written = self.file.rewind().and_then(|()| self.file.write_all(header.as_bytes()));
+        self.end = header.len() as u64;
+        let placed = self.file.set_len(self.end).and_then(|()| self.file.seek(SeekFrom::Start(self.end)).map(drop));
+        written.and(placed).map_err(ResultError::write(&self.path))
+    }
+
     /// Appends one interval of one stream: `start` after the log's zero, `length` long. Both times or none are in the log
     /// afterwards; the same interval may be appended again after an error, when there is room again.
     pub fn append(

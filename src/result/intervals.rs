@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::load::{Interval, IntervalSink, StreamInterval};
 use crate::stats::histogram::Histogram;
 
-use super::{IntervalLog, RequestLog, ResultError};
+use super::{IntervalLog, RequestLog, ResultError, WallTime};
 
 /// The run's side of [`IntervalSink`]. What the disk does not take is kept in memory and written with the next second that it
 /// does take, so that the log's sum is right whenever there is room again.
@@ -41,6 +41,13 @@ impl IntervalWriter {
     pub fn new(log: IntervalLog, streams: Vec<String>, requests: Option<RequestLog>) -> Self {
         let streams = streams.into_iter().map(|name| Stream { name, owed: None }).collect();
         Self { log, streams, requests, first: None }
+    }
+
+    /// Says when the measured phase begins, once that is known and before the first interval.
+    pub fn begin(&mut self, zero: WallTime) {
+        if let Err(error) = self.log.begin(zero) {
+            self.first.get_or_insert(error);
+        }
     }
 
     /// The first thing that went wrong, so that the run can say so while it runs.
@@ -104,7 +111,7 @@ fn append(log: &mut IntervalLog, stream: &str, seconds: Range<u64>, response: &H
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::{WallTime, hlog};
+    use crate::result::hlog;
 
     fn second(index: u64) -> Interval {
         let mut interval = Interval::empty(2);

@@ -60,7 +60,7 @@ impl SpanSink for SpanLog {
         }
         let written = self.take_back().and_then(|()| self.file.write_all(&self.line));
         self.half_written = written.is_err();
-        written?;
+        written.map_err(|cause| io::Error::new(cause.kind(), ResultError::write(&self.path)(cause)))?;
         self.end += self.line.len() as u64;
         Ok(())
     }
@@ -127,7 +127,8 @@ mod tests {
         let before = std::fs::read(&path).unwrap();
         // A descriptor that cannot be written to stands for a disk that is full.
         let writable = std::mem::replace(&mut log.file, File::open(&path).unwrap());
-        assert!(log.write(&export()).is_err());
+        let error = log.write(&export()).unwrap_err().to_string();
+        assert!(error.contains("cannot write") && error.contains("spans.jsonl"), "{error}");
         // The disk took half a line before it was full.
         std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"resourceSp").unwrap();
         log.file = writable;

@@ -79,7 +79,7 @@ fn paint_label(run: &RunDocument, paint: Paint) -> String {
 
 fn traces(run: &RunDocument) -> String {
     let trace = &run.trace;
-    if trace.decided == 0 || (trace.sample_fraction == 0.0 && trace.sampled == 0) {
+    if trace.sample_fraction == 0.0 && trace.sampled == 0 {
         return labelled("traces", "none: `trace.sample_fraction` is 0");
     }
     let fraction = Fraction::new(trace.sample_fraction).unwrap_or_default().percent();
@@ -112,7 +112,7 @@ fn generator(generator: &Generator, run: &RunDocument) -> String {
         let most = if generator.lanes.len() > 1 { "at most " } else { "" };
         facts.push(format!("{} at {most}{:.0} % CPU", plural(generator.lanes.len() as u64, "lane"), busiest * 100.0));
     }
-    if let Some(late) = run.streams.iter().filter_map(|stream| stream.lateness.p99_ns).max() {
+    if let Some(late) = run.streams.iter().filter(|stream| stream.asked_per_s.is_some()).filter_map(|stream| stream.lateness.p99_ns).max() {
         facts.push(format!("lateness p99 {}", Nanos(late).human()));
     }
     if let Some(error) = generator.lanes.iter().filter_map(|lane| lane.timer_error.p99_ns).max() {
