@@ -192,3 +192,13 @@ fn a_connection_that_is_cut_costs_what_was_on_its_way_and_not_the_run() {
     let seconds = readers["seconds"].as_array().unwrap();
     assert!(seconds.iter().any(|second| second["second"] == 0 && second["completed"].as_u64() > Some(100)), "{seconds:?}");
 }
+
+#[test]
+fn a_limit_in_flight_that_cannot_be_split_over_the_lanes_is_refused_before_anything_is_sent() {
+    let folder = folder();
+    let output = run(folder.path(), &["--set", "readers.max_in_flight=2", "--set", "load.lanes=3"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("`readers`") && said.contains("max_in_flight = 2") && said.contains("load.lanes"), "{said}");
+    assert!(run_directories(folder.path()).is_empty(), "nothing was measured, nothing is left");
+}

@@ -45,6 +45,18 @@ pub enum RunError {
     /// The operating system gave no runtime.
     #[error("cannot start: the operating system has no thread or descriptor left")]
     Start(#[source] std::io::Error),
+    /// A limit that cannot be shared out among the lanes.
+    #[error(
+        "stream `{stream}`: max_in_flight = {max_in_flight} cannot be split over {lanes} lanes, each needs one; raise it or set load.lanes = {max_in_flight}"
+    )]
+    TooFewInFlight {
+        /// The stream.
+        stream: String,
+        /// Its limit.
+        max_in_flight: usize,
+        /// How many lanes there are.
+        lanes: usize,
+    },
     /// Stopped before the first request was sent.
     #[error("stopped before anything was measured")]
     Interrupted,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::clock::{Anchor, Moment, now, peak_rss_bytes};
 use crate::findings;
-use crate::load::{self, Measured, RunSettings, Stop, StreamLoad};
+use crate::load::{self, Measured, RunSettings, Shape, Stop, StreamLoad};
 use crate::milvus::MilvusTarget;
 use crate::milvus::collection::Prepared;
 use crate::milvus::operation::{Kept, Operation, Work};
@@ -60,7 +60,8 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>, observer: &mut dyn Observer) -
     let directory = RunDirectory::create(&options.out, &plan.name, started)?;
     let mut run = Run { plan, options, anchor, origin, directory, document: RunDocument::begun("", &plan.name, started) };
     run.begin();
-    let result = run.directory.write_document(&run.document).map_err(RunError::from).and_then(|()| run.measure(observer));
+    let begun = run.check_in_flight().and_then(|()| Ok(run.directory.write_document(&run.document)?));
+    let result = begun.and_then(|()| run.measure(observer));
     match result {
         Ok(()) => Ok(RunOutcome { document: run.document, directory: run.directory.path().to_owned() }),
         Err(error) => {
@@ -83,6 +84,23 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    fn lanes(&self) -> usize {
+        self.plan.load.lanes.count(self.document.host.cores.unwrap_or(1) as u32) as usize
+    }
+
+    /// A limit on requests in flight holds over all lanes only where each lane has a part of it.
+    fn check_in_flight(&self) -> Result<(), RunError> {
+        let lanes = self.lanes();
+        for stream in &self.plan.streams {
+            if let Shape::Open { max_in_flight, .. } = stream.load.shape
+                && max_in_flight < lanes
+            {
+                return Err(RunError::TooFewInFlight { stream: stream.name.clone(), max_in_flight, lanes });
+            }
+        }
+        Ok(())
+    }
+
     /// What is known before anything stands.
     fn begin(&mut self) {
         let document = &mut self.document;
@@ -143,7 +161,7 @@ impl Run<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Loaded, RunError> {
         let plan = self.plan;
-        let lanes = plan.load.lanes.count(self.document.host.cores.unwrap_or(1) as u32) as usize;
+        let lanes = self.lanes();
         let collection = Arc::new(prepared.collection.clone());
         let work = |stream: usize| Work { collection: Arc::clone(&collection), vectors: prepared.vectors.clone(), stream: stream as u16 };
         // What Milvus would refuse of every request is told now, not by every lane.

@@ -3,6 +3,7 @@
 use crate::result::model::{RunDocument, Severity, Stream};
 
 use super::Statement;
+use super::lanes::polls;
 use super::statement::{percent, time};
 
 /// A lane with this share of a core in use has no time left to be on time with.
@@ -20,7 +21,7 @@ const STARVED_TIMER_NS: u64 = 1_000_000;
 pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
     let lanes = &document.generator.lanes;
     // A lane that waits for the processor has no time left either, however little it uses.
-    let busiest = lanes.iter().map(|lane| lane.cpu_share + lane.wait_share).fold(0.0, f64::max);
+    let busiest = if polls(document) { 0.0 } else { lanes.iter().map(|lane| lane.cpu_share + lane.wait_share).fold(0.0, f64::max) };
     let waiting = lanes.iter().map(|lane| lane.wait_share).fold(0.0, f64::max);
     let timer = lanes.iter().filter_map(|lane| lane.timer_error.p50_ns).max().unwrap_or(0);
     document.streams.iter().filter_map(|stream| of_stream(stream, busiest, waiting, timer)).collect()
@@ -44,7 +45,7 @@ fn of_stream(stream: &Stream, busiest: f64, waiting: f64, timer: u64) -> Option<
         )
     } else if busiest >= BUSY_LANE {
         (
-            format!("a lane used {} of its core", percent(busiest)),
+            format!("a lane used {} of its core, or waited for it", percent(busiest)),
             "use more lanes (`load.lanes`) and a core for each, lower the rate, or add generators (shards): these times are the generator's own",
         )
     } else if timer > STARVED_TIMER_NS {

@@ -6,11 +6,14 @@ use super::Statement;
 use super::bottleneck::BUSY_LANE;
 use super::statement::percent;
 
+/// A polling lane takes its whole core whatever it does: its share says nothing.
+pub(super) fn polls(document: &RunDocument) -> bool {
+    document.plan.pointer("/load/wait").and_then(serde_json::Value::as_str) == Some("poll")
+}
+
 pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
     let busiest = document.generator.lanes.iter().map(|lane| lane.cpu_share).fold(0.0, f64::max);
-    // A polling lane takes its whole core whatever it does: its share says nothing.
-    let polls = document.plan.pointer("/load/wait").and_then(serde_json::Value::as_str) == Some("poll");
-    if busiest < BUSY_LANE || polls {
+    if busiest < BUSY_LANE || polls(document) {
         return Vec::new();
     }
     let closed = document.streams.iter().filter(|stream| stream.load_loop == Loop::Closed && stream.scheduled > 0);

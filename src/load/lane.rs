@@ -63,9 +63,6 @@ pub struct LaneReport<L> {
 /// The most requests handed to workers before the runtime gets a turn to send them and to read answers.
 const DISPATCHED_A_TURN: usize = 64;
 
-/// Requests are encoded ahead only while the next one is due no sooner than this: encoding the largest ones takes tens of µs.
-const ENCODING_MARGIN: Nanos = Nanos::from_micros(100);
-
 /// Drives a lane to its end. Must run on a runtime that takes local tasks.
 ///
 /// # Errors
@@ -191,7 +188,7 @@ impl<T: Target, C: Clock> Lane<T, C> {
             return Next::Again;
         }
         let next = state.next_moment(now);
-        if next > now.plus(ENCODING_MARGIN) && state.prepare_one() { Next::Again } else { Next::Wait(next) }
+        if next > now.plus(state.encoding_margin()) && state.prepare_one(|| self.clock.now()) { Next::Again } else { Next::Wait(next) }
     }
 
     /// The next request of a worker, or `None` where it has nothing more to do.

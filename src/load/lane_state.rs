@@ -15,6 +15,12 @@ use super::target::Target;
 /// themselves where they are shorter.
 pub(super) const TICK: Nanos = Nanos::from_millis(10);
 
+/// What a look at the clock and a turn of the runtime take: nothing is encoded so shortly before something is due.
+const LEAST_MARGIN: Nanos = Nanos::from_micros(5);
+
+/// A lane that was interrupted while it encoded must not believe for long that encoding takes milliseconds.
+const MOST_ENCODING: Nanos = Nanos::from_micros(500);
+
 pub(super) struct State<T: Target> {
     pub(super) settings: LaneSettings,
     pub(super) target: T,
@@ -30,6 +36,10 @@ pub(super) struct State<T: Target> {
     pub(super) workers: usize,
     pub(super) ending: bool,
     merged_intervals: u64,
+    /// The last second whose hand-over had to wait.
+    merged_at: u64,
+    /// What encoding one request of each stream took lately.
+    encoding: Nanos,
 }
 
 /// The lane's use of the processor at the begin and the end of the measured phase.
@@ -92,6 +102,8 @@ impl<T: Target> State<T> {
             workers: 0,
             ending: false,
             merged_intervals: 0,
+            merged_at: 0,
+            encoding: Nanos::ZERO,
         }
     }
 
@@ -114,7 +126,8 @@ impl<T: Target> State<T> {
         if second > self.interval.index {
             if self.handover.exchange(&mut self.interval) {
                 self.interval.index = second;
-            } else {
+            } else if self.merged_at != second {
+                self.merged_at = second;
                 self.merged_intervals += 1;
             }
         }
@@ -139,13 +152,23 @@ impl<T: Target> State<T> {
     }
 
     /// Encodes one request that will be due; `false` where enough are ready.
-    pub(super) fn prepare_one(&mut self) -> bool {
+    pub(super) fn prepare_one(&mut self, clock: impl Fn() -> Moment) -> bool {
+        let begin = clock();
         let target = &mut self.target;
         let mut prepared = false;
         for (stream, own) in self.streams.iter_mut().enumerate() {
             prepared |= own.prepare_one(|sequence| target.prepare(stream, sequence));
         }
+        if prepared {
+            // Rises at once and falls slowly, so that a stream of rare large requests is not forgotten.
+            self.encoding = clock().since(begin).max(Nanos(self.encoding.0 / 8 * 7)).min(MOST_ENCODING);
+        }
         prepared
+    }
+
+    /// Requests are encoded ahead only while the next one is due no sooner than this: twice what it took lately.
+    pub(super) const fn encoding_margin(&self) -> Nanos {
+        Nanos(2 * self.encoding.0 + LEAST_MARGIN.0)
     }
 
     pub(super) fn next_moment(&self, now: Moment) -> Moment {
