@@ -37,6 +37,9 @@ sample_fraction = 0.2
 endpoint = "built-in"
 "#;
 
+/// For targets in another process: the built-in collector would listen on OTLP's own port then, which a machine has once.
+const SPANS_ELSEWHERE: &str = "trace.endpoint=http://127.0.0.1:9";
+
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("short.toml"), SHORT).unwrap();
@@ -131,7 +134,7 @@ fn ctrl_c_leaves_a_whole_result_that_says_it_is_partial() {
 #[test]
 fn nothing_is_left_behind_where_nothing_was_measured() {
     let here = folder();
-    let ended = run(here.path(), &["--set", "target.uri=http://127.0.0.1:9"]);
+    let ended = run(here.path(), &["--set", "target.uri=http://127.0.0.1:9", "--set", SPANS_ELSEWHERE]);
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(run_directories(here.path()), Vec::<PathBuf>::new());
     let told = text(&ended.stderr);
@@ -165,7 +168,7 @@ fn practice_says_where_it_is_serves_a_run_and_ends_with_a_signal() {
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut address).unwrap();
     assert!(address.starts_with("http://127.0.0.1:") && address.ends_with('\n'), "{address}");
     let uri = format!("target.uri={}", address.trim());
-    let ended = run(here.path(), &["--json", "--quiet", "--set", &uri, "--set", "trace.sample_fraction=0"]);
+    let ended = run(here.path(), &["--json", "--quiet", "--set", &uri, "--set", "trace.sample_fraction=0", "--set", SPANS_ELSEWHERE]);
     let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
     let least = document["streams"][0]["service"]["min_ns"].as_u64().unwrap();
     assert!(least >= 1_000_000, "no search is served in less than its constant 1 ms: {least} ns");

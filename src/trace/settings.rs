@@ -21,7 +21,7 @@ pub struct Settings {
     /// without them `built-in`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
-    /// The Jaeger whose pages links lead to and whose API `explain` asks, such as `http://localhost:16686`.
+    /// The Jaeger whose pages links lead to, such as `http://localhost:16686`.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "jaeger_url")]
     pub jaeger: Option<String>,
     /// What travels with a request, so that Milvus joins its trace. Left out: `traceparent`.

@@ -24,6 +24,10 @@ leave() {
     stop_process practice
     stop_process milvus
     stop_process jaeger
+    # REAL_STACK_KEEP=DIR: the run directory that was checked is put there, to be recorded.
+    if [ -n "${REAL_STACK_KEEP:-}" ]; then
+        mkdir -p "$REAL_STACK_KEEP" && cp -R "$results"/. "$REAL_STACK_KEEP"/
+    fi
     if [ "$status" -eq 0 ]; then
         rm -rf "$REAL_STACK_STATE"
     else
