@@ -39,7 +39,7 @@ impl IntervalSink for Unwatched {
     fn interval(&mut self, _: &Interval) {}
 }
 
-fn measure(per_second: f64, work: Nanos) -> Measured<()> {
+fn measure(per_second: f64, work: Nanos, drain: Nanos) -> Measured<()> {
     let rate = Rate::from_per_second(per_second).unwrap();
     let length = Nanos::from_secs(1);
     let stages = vec![Stage::steady(rate, length)];
@@ -48,7 +48,7 @@ fn measure(per_second: f64, work: Nanos) -> Measured<()> {
         streams: vec![(StreamLoad { shape, timeout: Nanos::from_secs(60) }, 1)],
         warmup: Nanos::from_millis(100),
         duration: length,
-        drain: Nanos::from_millis(100),
+        drain,
         lanes: 1,
         shard: 0,
         shards: 1,
@@ -86,7 +86,7 @@ fn is_bottleneck(document: &RunDocument) -> bool {
 #[test]
 fn a_lane_asked_for_four_times_what_it_can_do_makes_the_run_invalid() {
     // 2,000 requests a second of 2 ms CPU each are four cores' work.
-    let measured = measure(2_000.0, Nanos::from_millis(2));
+    let measured = measure(2_000.0, Nanos::from_millis(2), Nanos::from_millis(100));
     let counts = measured.streams[0].record.counts;
     assert_eq!(counts.scheduled, 2_000, "what was not sent is counted too");
     assert!(counts.unfinished > 1_000, "{counts:?}");
@@ -97,7 +97,7 @@ fn a_lane_asked_for_four_times_what_it_can_do_makes_the_run_invalid() {
 
 #[test]
 fn a_lane_with_a_tenth_of_a_core_to_do_is_no_bottleneck() {
-    let measured = measure(50.0, Nanos::from_micros(200));
+    let measured = measure(50.0, Nanos::from_micros(200), Nanos::from_secs(10));
     assert!(measured.lanes[0].cpu_share < 0.5, "{}", measured.lanes[0].cpu_share);
     assert_eq!(measured.streams[0].record.counts.unfinished, 0);
 }
