@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use tonic::Code;
 
+use crate::trace::{Outcome, grpc_name};
+
 /// A failure that the practice target answers with: a gRPC status such as `UNAVAILABLE`, or `milvus:<code>`, an error of
 /// Milvus's own inside an answer that gRPC calls OK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,25 +18,8 @@ pub enum Failure {
     Milvus(i32),
 }
 
-/// The names of the gRPC statuses that say no, by number less one.
-const GRPC: [&str; 16] = [
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
+/// The gRPC statuses that say no.
+const NOT_OK: std::ops::RangeInclusive<u8> = 1..=16;
 
 /// A text that names no failure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,16 +51,16 @@ impl FromStr for Failure {
         if let Some(code) = text.strip_prefix("milvus:") {
             return code.parse().ok().filter(|code| *code > 0).map(Self::Milvus).ok_or_else(error);
         }
-        let at = GRPC.iter().position(|name| *name == text).ok_or_else(error)?;
-        Ok(Self::Grpc(at as u8 + 1))
+        NOT_OK.into_iter().find(|code| grpc_name(*code) == Some(text)).map(Self::Grpc).ok_or_else(error)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Grpc(code) => f.write_str(GRPC[usize::from(*code) - 1]),
-            Self::Milvus(code) => write!(f, "milvus:{code}"),
+        // The same key that a result counts it under.
+        match *self {
+            Self::Grpc(code) => Outcome::Grpc(code).fmt(f),
+            Self::Milvus(code) => Outcome::Milvus(code).fmt(f),
         }
     }
 }
@@ -111,7 +96,7 @@ mod tests {
 
     #[test]
     fn both_kinds_are_read_and_shown_again() {
-        for text in GRPC.iter().copied().chain(["milvus:100", "milvus:8"]) {
+        for text in NOT_OK.filter_map(grpc_name).chain(["milvus:100", "milvus:8"]) {
             assert_eq!(text.parse::<Failure>().unwrap().to_string(), text);
         }
         assert_eq!("UNAVAILABLE".parse::<Failure>().unwrap().code(), Code::Unavailable);

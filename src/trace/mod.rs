@@ -36,7 +36,7 @@ pub use ids::Ids;
 pub use lane::SpanLane;
 pub use opentelemetry::trace::{SpanId, TraceId};
 pub use propagation::{ContextHeader, ParentContext, Propagation, context_header, parse_traceparent};
-pub use request::{Finished, Outcome, StreamIdentity};
+pub use request::{Finished, Outcome, StreamIdentity, grpc_name};
 pub use server_span::{STANDALONE, ServerSpan, ServerSpanExporter, ServerSpans};
 pub use settings::{Endpoint, Settings};
 pub use span::RunIdentity;

@@ -43,6 +43,12 @@ const GRPC_NAMES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
+/// The name of a gRPC status code, such as `UNAVAILABLE` for 14; `None` beyond 16.
+#[must_use]
+pub fn grpc_name(code: u8) -> Option<&'static str> {
+    GRPC_NAMES.get(usize::from(code)).copied()
+}
+
 impl Outcome {
     /// Whether the request did what it was sent for.
     #[must_use]
@@ -67,7 +73,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ok => f.write_str("ok"),
-            Self::Grpc(code) => match GRPC_NAMES.get(usize::from(*code)) {
+            Self::Grpc(code) => match grpc_name(*code) {
                 Some(name) => f.write_str(name),
                 None => write!(f, "grpc:{code}"),
             },
