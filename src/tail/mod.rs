@@ -1,1 +1,10 @@
-//! From outlier to guilty span.
+//! From slow requests to the span they waited in.
+//!
+//! Traces come in ([`traces`]), whoever made them and in whichever format; each is taken apart into [`Part`]s that add up to
+//! what its client waited; the parts of slow requests are held against those of typical ones, weighed by the chance that each
+//! had of being there. No experiment, no printing: typed figures out.
+
+mod attribution;
+pub mod traces;
+
+pub use attribution::{Attribution, NETWORK_AND_CLIENT, Oddities, Part, Place, WAITING_IN_THE_GENERATOR};
