@@ -159,6 +159,8 @@ behaviour! {
     sample_fraction = "FRACTION";
     /// Memory that inserted rows may take, such as 4GiB
     max_memory = "SIZE";
+    /// How the server waits: auto, sleep, or poll (one core always busy, never late)
+    wait = "MODE";
     /// Seed of service times and faults
     seed = "N";
 }

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
+use crate::clock::Wait;
 use crate::trace::ServerSpans;
 
 use super::grpc::{Service, serve};
@@ -80,6 +81,9 @@ impl Drop for Server {
 async fn run(settings: Settings, listener: TcpListener, spans: Option<ServerSpans>, mut stopped: oneshot::Receiver<()>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let service = Rc::new(Service::new(&settings, spans));
+    if settings.wait == Wait::Poll {
+        tokio::task::spawn_local(never_sleep());
+    }
     let mut driver = tokio::task::spawn_local(service.model().clone().drive());
     tokio::task::spawn_local(async move { serve(listener, service, &settings).await });
     // Without a timer (the system has no descriptor left) nobody would ever be answered: rather nobody is served.
@@ -88,4 +92,11 @@ async fn run(settings: Settings, listener: TcpListener, spans: Option<ServerSpan
         Poll::Ready(_) => Poll::Ready(()),
     })
     .await;
+}
+
+/// Keeps the thread from sleeping for requests: a runtime with a task that is always ready looks for them after every turn.
+async fn never_sleep() {
+    loop {
+        tokio::task::yield_now().await;
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
+use crate::clock::Wait;
 use crate::units::{ByteSize, Fraction, Nanos};
 
 use super::{Failure, ServiceTime};
@@ -56,6 +57,9 @@ pub struct Settings {
     pub sample_fraction: Fraction,
     /// The most memory that inserted rows may take; beyond it inserts are refused. Left out: "4GiB".
     pub max_memory: ByteSize,
+    /// How the server waits: "poll" keeps one core busy and is never late by the kernel's wake-ups, for measurements of the
+    /// instrument itself. Left out: "auto", awake shortly before an answer is due.
+    pub wait: Wait,
     /// What service times and faults are drawn from. Left out: the run's own seed; for a server of its own 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
@@ -81,6 +85,7 @@ impl Default for Settings {
             refuse_for: Nanos::ZERO,
             sample_fraction: Fraction::ZERO,
             max_memory: MAX_MEMORY,
+            wait: Wait::Auto,
             seed: None,
         }
     }

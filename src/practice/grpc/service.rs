@@ -67,7 +67,7 @@ const SERVICE: &str = "/milvus.proto.milvus.MilvusService/";
 
 impl Service {
     pub(crate) fn new(settings: &Settings, spans: Option<ServerSpans>) -> Self {
-        let clock = SystemClock::default();
+        let clock = SystemClock { wait: settings.wait };
         let tracing = spans.map(|spans| Tracing {
             spans,
             slow_span: settings.slow_span.clone(),
