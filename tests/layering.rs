@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// External crates that are at home in some rooms only: (crate, its rooms).
-const CRATES: [(&str, &[&str]); 13] = [
+const CRATES: [(&str, &[&str]); 16] = [
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("indicatif", &["cli"]),
@@ -22,6 +22,9 @@ const CRATES: [(&str, &[&str]); 13] = [
     ("hdrhistogram", &["stats", "result"]),
     ("toml", &["scenario"]),
     ("toml_edit", &["scenario"]),
+    ("ureq", &["tail"]),
+    ("rustls", &["tail"]),
+    ("rustls_native_certs", &["tail"]),
     ("mimalloc", &["main"]),
 ];
 

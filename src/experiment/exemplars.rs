@@ -63,6 +63,8 @@ mod tests {
             inclusion_probability: 1.0,
             kept: Vec::new(),
             keep_probability: 1.0,
+            traced_keep_probability: 1.0,
+            client_only: false,
         }
     }
 

@@ -5,6 +5,7 @@
 //! had of being there. No experiment, no printing: typed figures out.
 
 mod attribution;
+pub mod jaeger;
 pub mod traces;
 
 pub use attribution::{Attribution, NETWORK_AND_CLIENT, Oddities, Part, Place, WAITING_IN_THE_GENERATOR};

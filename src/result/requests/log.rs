@@ -198,6 +198,8 @@ impl Shape {
             inclusion_probability: decision.inclusion_probability,
             kept: kept.to_vec(),
             keep_probability: self.keep_probability,
+            traced_keep_probability: 1.0,
+            client_only: false,
         };
         // Plain data with text keys: serialising it has no way to fail.
         let mut line = serde_json::to_vec(&request).unwrap_or_default();

@@ -43,6 +43,17 @@ pub struct Request {
     pub kept: Vec<Kept>,
     /// The chance that a sampled request had of being kept as such; 1 where all were.
     pub keep_probability: f64,
+    /// The chance that a kept sampled request had of having its trace kept in `spans.jsonl` too: 1 where all traces are there,
+    /// 0 where this one was not asked for.
+    #[serde(default = "certain")]
+    pub traced_keep_probability: f64,
+    /// A span of the client alone was made for it after the fact, for it was slow and not sampled.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub client_only: bool,
+}
+
+const fn certain() -> f64 {
+    1.0
 }
 
 impl Request {
@@ -56,6 +67,15 @@ impl Request {
     #[must_use]
     pub const fn service_ns(&self) -> u64 {
         self.done_ns.saturating_sub(self.sent_ns)
+    }
+
+    /// How many requests its trace stands for in an estimate: the inverse of the chance that it had of being sampled, kept
+    /// and kept with its trace (Horvitz and Thompson). `None` where it stands for none: not sampled, here for being slow
+    /// only, or its trace was not asked for.
+    #[must_use]
+    pub fn weight(&self) -> Option<f64> {
+        let chance = self.inclusion_probability * self.keep_probability * self.traced_keep_probability;
+        (self.sampled && self.kept.contains(&Kept::Sampled) && chance > 0.0).then(|| 1.0 / chance)
     }
 }
 

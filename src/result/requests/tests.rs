@@ -57,9 +57,28 @@ fn a_sampled_request_stands_in_the_file_with_all_that_is_known_of_it() {
         inclusion_probability: 0.25,
         kept: vec![Kept::Sampled],
         keep_probability: 1.0,
+        traced_keep_probability: 1.0,
+        client_only: false,
     };
     assert_eq!(read(&path).unwrap(), std::slice::from_ref(&expected));
     assert_eq!((expected.response_ns(), expected.service_ns()), (500, 490));
+}
+
+#[test]
+fn a_request_stands_for_the_inverse_of_its_chances_or_for_nothing() {
+    let line = r#"{"stream":"readers","sequence":1,"measured":true,"intended_ns":0,"sent_ns":0,"done_ns":9,"outcome":"ok","trace_id":null,
+        "span_id":null,"sampled":true,"why":"burst","inclusion_probability":0.5,"kept":["sampled"],"keep_probability":0.25}"#;
+    let request: Request = serde_json::from_str(line).unwrap();
+    assert_eq!((request.traced_keep_probability, request.client_only), (1.0, false), "older files do not have the keys");
+    assert_eq!(request.weight(), Some(8.0));
+    assert_eq!(Request { traced_keep_probability: 0.5, ..request.clone() }.weight(), Some(16.0));
+    for none in [
+        Request { traced_keep_probability: 0.0, ..request.clone() },
+        Request { kept: vec![Kept::Outlier], ..request.clone() },
+        Request { sampled: false, ..request },
+    ] {
+        assert_eq!(none.weight(), None);
+    }
 }
 
 #[test]

@@ -1,0 +1,140 @@
+//! The client of Jaeger's query API against a server in this process that answers well, badly, slowly, and too much.
+
+mod jaeger_server;
+
+use std::sync::{Arc, Mutex};
+
+use jaeger_server::{Answer, JaegerServer};
+use tailtrace::tail::jaeger::{Jaeger, JaegerError, Search};
+use tailtrace::units::{ByteSize, Nanos};
+
+const EMPTY: &str = r#"{"data":[],"total":0,"limit":0,"offset":0,"errors":null}"#;
+
+fn answering(status: u16, body: &str) -> JaegerServer {
+    let body = body.to_owned();
+    JaegerServer::start(move |_| Answer::Says(status, body.clone()))
+}
+
+fn jaeger(server: &JaegerServer) -> Jaeger {
+    Jaeger::bounded(&server.url(), Nanos::from_secs(5), ByteSize(1 << 16)).unwrap()
+}
+
+/// What was asked for, one path each.
+fn recording() -> (JaegerServer, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let kept = asked.clone();
+    let server = JaegerServer::start(move |path| {
+        kept.lock().unwrap().push(path.to_owned());
+        Answer::Says(200, EMPTY.to_owned())
+    });
+    (server, asked)
+}
+
+#[test]
+fn services_are_read_and_there_may_be_none() {
+    let server = answering(200, r#"{"data":["standalone","milvus-client"],"total":2,"limit":0,"offset":0,"errors":null}"#);
+    assert_eq!(jaeger(&server).services().unwrap(), ["standalone", "milvus-client"]);
+    let server = answering(200, r#"{"data":null,"total":0,"limit":0,"offset":0,"errors":null}"#);
+    assert!(jaeger(&server).services().unwrap().is_empty());
+}
+
+#[test]
+fn a_search_is_written_as_jaeger_reads_it() {
+    let (server, asked) = recording();
+    let search = Search {
+        service: "milvus client".to_owned(),
+        operation: Some("/milvus.proto.milvus.MilvusService/Search".to_owned()),
+        start_us: 1,
+        end_us: 2,
+        limit: 50,
+        min_duration: Some(Nanos::from_micros(1_500)),
+        tags: [("tailtrace.run_id".to_owned(), "a&b".to_owned())].into(),
+    };
+    jaeger(&server).search_json(&search).unwrap();
+    jaeger(&server).search_json(&Search { service: "s".to_owned(), ..Search::default() }).unwrap();
+    let asked = asked.lock().unwrap();
+    let query: Vec<_> = asked[0].strip_prefix("/api/traces?").unwrap().split('&').collect();
+    let slashes = "operation=/milvus.proto.milvus.MilvusService/Search";
+    for part in ["start=1", "end=2", "limit=50", "minDuration=1500us"] {
+        assert!(query.contains(&part), "{part} in {query:?}");
+    }
+    assert!(query.iter().any(|part| part.replace("%2F", "/") == slashes), "{query:?}");
+    assert!(query.iter().any(|part| part.replace('+', "%20") == "service=milvus%20client"), "{query:?}");
+    assert!(query.iter().any(|part| part.starts_with("tags=%7B") && part.contains("a%26b")), "{query:?}");
+    assert!(!asked[1].contains("operation") && !asked[1].contains("tags") && !asked[1].contains("minDuration"), "{}", asked[1]);
+}
+
+#[test]
+fn traces_are_asked_for_by_all_their_ids_at_once() {
+    let (server, asked) = recording();
+    let (one, other) = ("0a".repeat(16), "0b".repeat(16));
+    assert_eq!(jaeger(&server).traces_json(&[&one, &other]).unwrap(), EMPTY.as_bytes());
+    assert_eq!(*asked.lock().unwrap(), [format!("/api/traces?traceID={one}&traceID={other}")]);
+}
+
+#[test]
+fn traces_that_jaeger_does_not_have_are_no_error_whatever_the_status() {
+    let not_found = r#"{"data":null,"total":0,"errors":[{"code":404,"msg":"trace not found"}]}"#;
+    assert!(jaeger(&answering(404, not_found)).traces_json(&["0a"]).is_ok());
+    assert!(jaeger(&answering(200, not_found)).traces_json(&["0a"]).is_ok());
+}
+
+#[test]
+fn a_jaeger_under_a_path_is_asked_there() {
+    let (server, asked) = recording();
+    let jaeger = Jaeger::new(&format!("{}/jaeger/", server.url())).unwrap();
+    let _ = jaeger.services();
+    assert_eq!(*asked.lock().unwrap(), ["/jaeger/api/services"]);
+}
+
+/// What is wrong, and what the message has to name besides the URL.
+#[test]
+fn every_way_to_go_wrong_has_a_message_with_a_next_step() {
+    let other_page = answering(404, "<html>nginx</html>");
+    let garbage = answering(200, "<html>Grafana</html>");
+    let broken = answering(500, r#"{"data":null,"errors":[{"code":500,"msg":"storage is down"}]}"#);
+    let too_large = answering(200, &" ".repeat((1 << 16) + 1));
+    let not_http = JaegerServer::start(|_| Answer::Raw(b"\x00\x00\x12\x04\x00\x00\x00"));
+    for (server, kind, part) in [
+        (&other_page, "NoJaeger", "16686"),
+        (&garbage, "NoJaeger", "16686"),
+        (&broken, "Refused", "storage is down"),
+        (&too_large, "Large", "fewer traces"),
+        (&not_http, "NoJaeger", "16686"),
+    ] {
+        let error = jaeger(server).services().unwrap_err();
+        assert!(format!("{error:?}").starts_with(kind), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains(&server.url()) && text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_jaeger_that_hangs_is_left_alone_after_its_time() {
+    let server = JaegerServer::start(|_| Answer::Hangs(100));
+    let error = Jaeger::bounded(&server.url(), Nanos::from_millis(200), ByteSize(1 << 16)).unwrap().services().unwrap_err();
+    assert!(matches!(error, JaegerError::Slow { .. }), "{error:?}");
+    assert!(error.to_string().contains("within 200 ms"), "{error}");
+}
+
+#[test]
+fn nobody_there_is_told_with_its_cause() {
+    // The port was free a moment ago.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = Jaeger::new(&format!("http://{address}")).unwrap().services().unwrap_err();
+    assert!(matches!(error, JaegerError::Unreachable { .. }), "{error:?}");
+    assert!(std::error::Error::source(&error).is_some() && error.to_string().contains("16686"));
+}
+
+#[test]
+fn what_is_no_url_of_a_jaeger_is_refused_without_showing_a_secret() {
+    for (url, part) in [
+        ("localhost:16686", "begins with neither"),
+        ("ftp://x", "begins with neither"),
+        ("http://", "not a URL"),
+        ("http://user:s3cret@jaeger", "credentials"),
+    ] {
+        let text = Jaeger::new(url).unwrap_err().to_string();
+        assert!(text.contains(part) && text.contains("http://localhost:16686") && !text.contains("s3cret"), "{text}");
+    }
+}
