@@ -4,8 +4,12 @@
 //! what its client waited; the parts of slow requests are held against those of typical ones, weighed by the chance that each
 //! had of being there. No experiment, no printing: typed figures out.
 
+mod above;
 mod attribution;
 pub mod jaeger;
+mod subject;
 pub mod traces;
 
+pub use above::{Above, AboveError};
 pub use attribution::{Attribution, NETWORK_AND_CLIENT, Oddities, Part, Place, WAITING_IN_THE_GENERATOR};
+pub use subject::{Slow, Subject, Traced};
