@@ -10,12 +10,14 @@ mod floor;
 mod observer;
 mod recall;
 mod run;
+mod shared;
 mod standing;
 mod tracing;
 
 pub use error::RunError;
 pub use observer::{Event, Nobody, Observer};
-pub use run::{RunOptions, RunOutcome, run};
+pub use run::{RunOptions, RunOutcome, run, run_sharing};
+pub use shared::{Shared, name_apart};
 
 /// An error with its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {

@@ -25,6 +25,7 @@ use super::figures::{self, Asked, Frame};
 use super::floor;
 use super::observer::{Event, Observer, Watched};
 use super::recall;
+use super::shared::Shared;
 use super::standing::Standing;
 use super::tracing::{self, Traced, Tracing};
 
@@ -54,6 +55,28 @@ pub struct RunOutcome {
 /// # Errors
 /// Where nothing could be measured; then no run directory is left behind, but for a lane that died while measuring.
 pub fn run(plan: &Plan, options: &RunOptions<'_>, observer: &mut dyn Observer) -> Result<RunOutcome, RunError> {
+    run_with(plan, options, None, observer)
+}
+
+/// Runs a plan as one of a series: takes the collection that an earlier run of the series made, and leaves its own to the next.
+///
+/// # Errors
+/// As [`run`]. What earlier runs left stands all the same; the series' end drops it.
+pub fn run_sharing(
+    plan: &Plan,
+    options: &RunOptions<'_>,
+    shared: &mut Shared,
+    observer: &mut dyn Observer,
+) -> Result<RunOutcome, RunError> {
+    run_with(plan, options, Some(shared), observer)
+}
+
+fn run_with(
+    plan: &Plan,
+    options: &RunOptions<'_>,
+    shared: Option<&mut Shared>,
+    observer: &mut dyn Observer,
+) -> Result<RunOutcome, RunError> {
     let anchor = Anchor::take();
     let origin = now();
     let started = WallTime::from_unix_ns(anchor.unix_ns(origin));
@@ -61,7 +84,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>, observer: &mut dyn Observer) -
     let mut run = Run { plan, options, anchor, origin, directory, document: RunDocument::begun("", &plan.name, started) };
     run.begin();
     let begun = run.check_in_flight().and_then(|()| Ok(run.directory.write_document(&run.document)?));
-    let result = begun.and_then(|()| run.measure(observer));
+    let result = begun.and_then(|()| run.measure(shared, observer));
     match result {
         Ok(()) => Ok(RunOutcome { document: run.document, directory: run.directory.path().to_owned() }),
         Err(error) => {
@@ -125,7 +148,7 @@ impl Run<'_> {
     }
 
     /// Everything between the directory's making and the last document.
-    fn measure(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
+    fn measure(&mut self, shared: Option<&mut Shared>, observer: &mut dyn Observer) -> Result<(), RunError> {
         let set_up = now();
         self.phase(PhaseName::SetUp, set_up, None);
         observer.event(&Event::Phase(PhaseName::SetUp));
@@ -135,13 +158,21 @@ impl Run<'_> {
             self.document.trace.service_name = Some(destination.service_name.clone());
         }
         let mut standing = Standing::start(self.plan, self.options.environment, server_spans)?;
-        let result = standing.prepare(self.plan, &self.options.stop, observer).and_then(|prepared| {
+        let made_before = shared.as_ref().is_some_and(|shared| shared.holds(self.plan));
+        let result = standing.prepare(self.plan, made_before, &self.options.stop, observer).and_then(|prepared| {
             self.document.target.version = standing.version();
             self.phase(PhaseName::SetUp, set_up, Some(now()));
             Ok((self.load(&standing, &prepared, &tracing, observer)?, prepared))
         });
-        // The collection is dropped and the practice target stopped whatever happened; a failure to drop is told, not fatal.
-        let trouble = standing.end();
+        // The collection is dropped, or left to the series, and the practice target stopped whatever happened; a failure to drop
+        // is told, not fatal.
+        let trouble = match shared {
+            Some(shared) if standing.made_a_collection() => {
+                shared.keep(self.plan, standing);
+                None
+            }
+            _ => standing.end(),
+        };
         let ((measured, exporter, requests, log), prepared) = result?;
         let traced = tracing.finish(exporter);
         self.document.output.lost.extend(trouble);

@@ -7,7 +7,7 @@ use std::task::Poll;
 use crate::clock::{Clock, SystemClock, Timer, Wait, now};
 use crate::load::Stop;
 use crate::milvus::collection::{Prepared, Progress, Setup};
-use crate::milvus::{Address, Connection};
+use crate::milvus::{Address, CollectionSettings, Connection};
 use crate::practice;
 use crate::scenario::Plan;
 use crate::trace::{Environment, ServerSpans};
@@ -55,8 +55,15 @@ impl Standing {
         Ok(Self { practice, connection, address, runtime, setup: None })
     }
 
-    /// Makes and fills the collection, or takes the one that is there.
-    pub(super) fn prepare(&mut self, plan: &Plan, stop: &Stop, observer: &mut dyn Observer) -> Result<Prepared, RunError> {
+    /// Makes and fills the collection, or takes the one that is there: by the plan, or because an earlier run of a series made it.
+    pub(super) fn prepare(
+        &mut self,
+        plan: &Plan,
+        made_before: bool,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Prepared, RunError> {
+        let collection = CollectionSettings { reuse: plan.collection.reuse || made_before, ..plan.collection.clone() };
         let connection = &self.connection;
         let setup = self.runtime.block_on(async {
             let client = connection.client().await?;
@@ -65,7 +72,7 @@ impl Standing {
         let setup = self.setup.insert(setup);
         let mut progress = |progress: Progress| observer.event(&Event::SetUp(progress));
         self.runtime.block_on(async {
-            let mut prepared = pin!(setup.prepare(&plan.collection, Seed(plan.seed), &mut progress));
+            let mut prepared = pin!(setup.prepare(&collection, Seed(plan.seed), &mut progress));
             let mut stopped = pin!(until_stopped(stop));
             std::future::poll_fn(|context| {
                 if let Poll::Ready(error) = stopped.as_mut().poll(context) {
@@ -75,6 +82,11 @@ impl Standing {
             })
             .await
         })
+    }
+
+    /// Whether this run made a collection that can outlive it: one on a target that does.
+    pub(super) fn made_a_collection(&self) -> bool {
+        self.practice.is_none() && self.setup.as_ref().is_some_and(Setup::has_made)
     }
 
     /// What the target says it is.

@@ -107,6 +107,12 @@ impl Setup {
         &self.rpc.version
     }
 
+    /// Whether a collection stands, or half of one, that this run made and has not dropped.
+    #[must_use]
+    pub const fn has_made(&self) -> bool {
+        self.made.is_some()
+    }
+
     /// Makes the collection, or takes the existing one with `reuse`; it is loaded when this ends. Queries and written rows
     /// follow from `seed`; so do the rows that it is filled with.
     ///

@@ -1,0 +1,115 @@
+//! What stays standing between the runs of a series: the collections that its first runs made.
+//!
+//! A run of a series that needs a collection which an earlier one made takes it as it is, through a connection of its own, so
+//! that a target which was restarted between them is asked again whether all is loaded. The collections are dropped when the series
+//! ends. The practice target in this process goes with every run: making its collection takes moments, and its behaviour may be
+//! what is varied.
+
+use crate::milvus::{CollectionSettings, TargetSettings};
+use crate::scenario::Plan;
+
+use super::standing::Standing;
+
+/// The collections of a series of runs. End it with [`Shared::end`]: dropped without, it leaves them on the target.
+#[derive(Default)]
+#[must_use]
+pub struct Shared {
+    made: Vec<Made>,
+}
+
+struct Made {
+    target: TargetSettings,
+    collection: CollectionSettings,
+    standing: Standing,
+}
+
+impl Shared {
+    /// Nothing stands yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether an earlier run made what this plan needs.
+    pub(super) fn holds(&self, plan: &Plan) -> bool {
+        self.made.iter().any(|made| made.target == plan.target && made.collection == plan.collection)
+    }
+
+    /// Keeps what a run made.
+    pub(super) fn keep(&mut self, plan: &Plan, standing: Standing) {
+        self.made.push(Made { target: plan.target.clone(), collection: plan.collection.clone(), standing });
+    }
+
+    /// Drops the collections that the plans do not ask to keep. Says what went wrong with that: it changes nothing that was measured.
+    #[must_use]
+    pub fn end(self) -> Vec<String> {
+        self.made.into_iter().filter_map(|made| made.standing.end()).collect()
+    }
+}
+
+/// Gives plans that need different collections on one target different names for them, so that all of them can stand at the same
+/// time: the first keeps its name, another is called `<name>_2`, and so on.
+pub fn name_apart(plans: &mut [Plan]) {
+    for at in 1..plans.len() {
+        let (before, rest) = plans.split_at_mut(at);
+        let plan = &mut rest[0];
+        if plan.practice.is_some() || plan.collection.reuse {
+            continue;
+        }
+        // What an earlier plan asked for under this name, before it was renamed itself.
+        let wanted = plan.collection.clone();
+        let same_place = |other: &&Plan| other.target.uri == plan.target.uri && other.target.database == plan.target.database;
+        let others: Vec<&Plan> = before.iter().filter(same_place).collect();
+        let fits = |name: &str| {
+            let candidate = CollectionSettings { name: name.to_owned(), ..wanted.clone() };
+            others.iter().all(|other| other.collection.name != name || other.collection == candidate)
+        };
+        let mut name = wanted.name.clone();
+        for number in 2_usize.. {
+            if fits(&name) {
+                break;
+            }
+            name = format!("{}_{number}", wanted.name);
+        }
+        plan.collection.name = name;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::{self, Overrides};
+
+    fn plan(set: &[&str]) -> Plan {
+        let text = "[target]\nuri = \"http://localhost:1\"\n[[stream]]\nname = \"r\"\noperation = \"search\"\nrate = \"9/s\"\n";
+        let set = set.iter().map(|set| (*set).to_owned()).collect();
+        scenario::parse(text, "s.toml", &Overrides { set, seed: Some(1) }).unwrap()
+    }
+
+    fn names(plans: &[Plan]) -> Vec<&str> {
+        plans.iter().map(|plan| plan.collection.name.as_str()).collect()
+    }
+
+    #[test]
+    fn plans_that_differ_in_the_collection_get_one_each_and_the_others_share() {
+        let sets: [&[&str]; 5] = [
+            &[],
+            &["r.rate=5/s"],
+            &["collection.index.efConstruction=99"],
+            &["collection.rows=7"],
+            &["collection.index.efConstruction=99", "r.rate=4/s"],
+        ];
+        let mut plans: Vec<Plan> = sets.iter().map(|set| plan(set)).collect();
+        name_apart(&mut plans);
+        assert_eq!(names(&plans), ["tailtrace", "tailtrace", "tailtrace_2", "tailtrace_3", "tailtrace_2"]);
+    }
+
+    #[test]
+    fn two_targets_have_a_collection_of_the_same_name_each_and_one_that_exists_is_not_renamed() {
+        let mut plans = [plan(&[]), plan(&["target.uri=http://localhost:2", "collection.rows=7"])];
+        name_apart(&mut plans);
+        assert_eq!(names(&plans), ["tailtrace", "tailtrace"]);
+        let mut plans = [plan(&["collection.reuse=true"]), plan(&["collection.reuse=true", "collection.ready_within=9s"])];
+        name_apart(&mut plans);
+        assert_eq!(names(&plans), ["tailtrace", "tailtrace"]);
+    }
+}
