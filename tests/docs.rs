@@ -15,7 +15,7 @@ use tailtrace::result::model::{
 use tailtrace::scenario;
 
 /// Heading, and the schema's name for what stands under it; in the order of a scenario file.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 16] = [
     ("Top level", ""),
     ("`[target]`", "Target"),
     ("`[collection]`", "Collection"),
@@ -29,6 +29,7 @@ const TABLES: [(&str, &str); 15] = [
     ("`[practice]`", "Practice"),
     ("`practice.stall`", "Stall"),
     ("`practice.slow_span`", "SlowSpan"),
+    ("`practice.slow_key`", "SlowKey"),
     ("`practice.hold`", "Hold"),
     ("Values", "-"),
 ];

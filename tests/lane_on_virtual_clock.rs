@@ -158,11 +158,15 @@ fn rate(per_second: f64) -> Rate {
 
 fn open(arrivals: Process, per_second: f64, seconds: u64, max_in_flight: usize) -> StreamLoad {
     let stages = vec![Stage::steady(rate(per_second), Nanos::from_secs(seconds))];
-    StreamLoad { shape: Shape::Open { arrivals, warmup: rate(per_second), stages, max_in_flight }, timeout: Nanos::from_secs(10) }
+    StreamLoad {
+        shape: Shape::Open { arrivals, warmup: rate(per_second), stages, max_in_flight },
+        timeout: Nanos::from_secs(10),
+        forced: false,
+    }
 }
 
 fn closed(workers: usize) -> StreamLoad {
-    StreamLoad { shape: Shape::Closed { workers }, timeout: Nanos::from_secs(10) }
+    StreamLoad { shape: Shape::Closed { workers }, timeout: Nanos::from_secs(10), forced: false }
 }
 
 fn after(length: u64) -> impl Fn(u64, Moment) -> Option<(Moment, Result<(), Failure>)> {

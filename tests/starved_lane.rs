@@ -45,7 +45,7 @@ fn measure(per_second: f64, work: Nanos, drain: Nanos) -> Measured<()> {
     let stages = vec![Stage::steady(rate, length)];
     let shape = Shape::Open { arrivals: Process::Constant, warmup: rate, stages, max_in_flight: 100_000 };
     let settings = RunSettings {
-        streams: vec![(StreamLoad { shape, timeout: Nanos::from_secs(60) }, 1)],
+        streams: vec![(StreamLoad { shape, timeout: Nanos::from_secs(60), forced: false }, 1)],
         warmup: Nanos::from_millis(100),
         duration: length,
         drain,

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::experiment::{DEFAULT_TIMES, DEFAULT_TOP};
 use crate::milvus::DEFAULT_PORT;
 use crate::scenario::Overrides;
 use crate::trace::Endpoint;
+use crate::units::Rate;
 
 macro_rules! exit_status {
     () => {
@@ -33,6 +35,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Run(RunArguments),
+    Replay(ReplayArguments),
     // By far the largest: boxed, so that the others stay small.
     Practice(Box<PracticeArguments>),
     Check(CheckArguments),
@@ -78,6 +81,65 @@ pub(super) struct MeasuringArguments {
     /// Print the result document (run.json) on standard output, and the summary on standard error
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Send the slowest requests of a run again: slow by nature or by circumstance?
+///
+/// Takes the slowest requests of a run directory, byte for byte, and as many typical ones; sends each so many times in one random
+/// order, all traced, under the run's load or alone; and says of each slow one whether it is slow each time (look at what it asks for) or
+/// was slow that once (look at what went on). Requests that write are not sent again. The repeats are a run with a directory of its
+/// own, which `explain` reads.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  tailtrace replay results/20260301T093000Z-quickstart-1f2e3d4c
+  tailtrace replay results/20260301T093000Z-quickstart-1f2e3d4c --top 20 --times 20 --load none
+  tailtrace replay results/20260301T093000Z-quickstart-1f2e3d4c --json | jq '.requests[] | {sequence, verdict}'
+
+Exit status:
+  0  verdicts were found, for all requests or for some
+  2  nothing (complete) was measured: no such run, nothing to replay, target out of reach, interrupted
+  3  not one request could be decided, or the repeats' own run is not to be trusted")]
+pub(super) struct ReplayArguments {
+    /// The run directory, or the run.json in it
+    pub(super) run: PathBuf,
+    /// How many of the slowest requests, over all streams that read
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_TOP)]
+    pub(super) top: usize,
+    /// How often each is sent
+    #[arg(long, value_name = "K", default_value_t = DEFAULT_TIMES)]
+    pub(super) times: usize,
+    /// What runs beside the repeats: the run's load, or nothing
+    #[arg(long, value_name = "LOAD", value_enum, default_value_t = BesideArgument::Same)]
+    pub(super) load: BesideArgument,
+    /// Repeats a second, such as 20/s; left out: a twentieth of the run's own rate, 1/s to 50/s
+    #[arg(long, value_name = "RATE")]
+    pub(super) rate: Option<Rate>,
+    /// Set a key of the run's plan that changes no request: of target, load, trace, practice
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Seed of the order of repeats; left out: drawn, and stored
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Where the run directory of the repeats is made
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(super) out: PathBuf,
+    /// Say nothing but the result: no progress, no table
+    ///
+    /// Without --json the result is the path of the run directory.
+    #[arg(long)]
+    pub(super) quiet: bool,
+    /// Print the verdicts as JSON (replay.json) on standard output, and the table on standard error
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `--load`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum BesideArgument {
+    /// The load of the run
+    Same,
+    /// Nothing: one request at a time
+    None,
 }
 
 /// Run the built-in Milvus-compatible target as a server
@@ -149,6 +211,8 @@ behaviour! {
     errors = "TABLE";
     /// Some requests wait in one part: '{ name = "Delegator-waitTSafe", fraction = "2%", by = "40ms" }'
     slow_span = "TABLE";
+    /// Some requests are slow by nature, each time: '{ fraction = "1%", by = "40ms" }'
+    slow_key = "TABLE";
     /// Some requests are held on their way in: '{ fraction = "1%", by = "20ms" }'
     hold = "TABLE";
     /// Cut all connections so often, such as 5s

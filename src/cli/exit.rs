@@ -3,8 +3,10 @@
 use std::io;
 use std::process::ExitCode;
 
-use crate::experiment::RunError;
+use crate::experiment::{ReplayError, RunError};
 use crate::practice::PracticeError;
+use crate::result::ResultError;
+use crate::result::model::ModelError;
 use crate::scenario::ScenarioError;
 use crate::trace::TraceError;
 
@@ -61,6 +63,20 @@ pub enum CliError {
     /// Nothing was measured.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// The run that was named cannot be read.
+    #[error(transparent)]
+    Stored(#[from] ResultError),
+    /// Its plan is none that can be run.
+    #[error("cannot run the plan of `{run}` again")]
+    StoredPlan {
+        /// The run.
+        run: String,
+        /// Why not.
+        source: Box<ModelError>,
+    },
+    /// Nothing was replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// Standard output does not take what is printed.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),

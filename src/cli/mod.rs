@@ -10,6 +10,7 @@ mod exit;
 mod output;
 mod practice;
 mod progress;
+mod replay;
 mod run;
 mod schema;
 mod signals;
@@ -37,6 +38,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Status, CliE
     };
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Practice(practice) => practice::run(&practice),
         Command::Check(check) => check::run(&check),
         Command::Schema => schema::run(),

@@ -17,15 +17,7 @@ use super::signals::on_signal;
 pub(super) fn run(arguments: &RunArguments) -> Result<Status, CliError> {
     let measuring = &arguments.measuring;
     let plan = scenario::read(&measuring.scenario.scenario, &measuring.scenario.overrides())?;
-    let stop = Stop::default();
-    let on_stop = stop.clone();
-    on_signal(move |times| {
-        on_stop.stop();
-        if times > 1 {
-            end_at_once();
-        }
-    })
-    .map_err(CliError::Signals)?;
+    let stop = stop_on_signal()?;
     let mut progress = Progress::new(&plan, measuring.quiet);
     let options = RunOptions {
         out: measuring.out.clone(),
@@ -62,7 +54,7 @@ fn print(outcome: &RunOutcome, json: bool, quiet: bool) -> io::Result<()> {
 }
 
 /// Whether to colour: on a terminal whose owner has not said no (<https://no-color.org>).
-fn colours(terminal: bool) -> bool {
+pub(super) fn colours(terminal: bool) -> bool {
     terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
@@ -77,6 +69,20 @@ fn status(document: &RunDocument) -> Status {
     } else {
         Status::Passed
     }
+}
+
+/// Told to stop by Ctrl-C or SIGTERM; the second one ends the process.
+pub(super) fn stop_on_signal() -> Result<Stop, CliError> {
+    let stop = Stop::default();
+    let on_stop = stop.clone();
+    on_signal(move |times| {
+        on_stop.stop();
+        if times > 1 {
+            end_at_once();
+        }
+    })
+    .map_err(CliError::Signals)?;
+    Ok(stop)
 }
 
 /// A second Ctrl-C: somebody does not want to wait. Nothing more is written; what was written stays readable, as partial.

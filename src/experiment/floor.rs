@@ -88,7 +88,7 @@ fn null_load(streams: &[StreamLoad]) -> StreamLoad {
     } else {
         Shape::Closed { workers: workers.clamp(1, MOST_WORKERS) }
     };
-    StreamLoad { shape, timeout: LENGTH }
+    StreamLoad { shape, timeout: LENGTH, forced: false }
 }
 
 struct Unwatched;

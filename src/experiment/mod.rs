@@ -1,4 +1,4 @@
-//! A series of runs and a decision. So far the series of one: [`run`].
+//! A series of runs and a decision: [`run`] is the series of one, [`Replay`] repeats the slowest requests of a run.
 //!
 //! Rooms above know how to measure; this one knows in which order things have to stand, and what is done with what was
 //! measured. Prints nothing: whoever watches is an [`Observer`].
@@ -9,13 +9,19 @@ mod figures;
 mod floor;
 mod observer;
 mod recall;
+mod replay;
 mod run;
+mod sending;
 mod shared;
 mod standing;
 mod tracing;
 
 pub use error::RunError;
 pub use observer::{Event, Nobody, Observer};
+pub use replay::{
+    Beside, DEFAULT_TIMES, DEFAULT_TOP, LeftOut, Method, Replay, ReplayDocument, ReplayError, ReplayOutcome, ReplaySettings, Replayed,
+    ReplayedStream, Typical, TypicalFrom, Verdict,
+};
 pub use run::{RunOptions, RunOutcome, run, run_sharing};
 pub use shared::{Shared, name_apart};
 

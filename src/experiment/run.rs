@@ -25,6 +25,7 @@ use super::figures::{self, Asked, Frame};
 use super::floor;
 use super::observer::{Event, Observer, Watched};
 use super::recall;
+use super::sending::{Own, Sending};
 use super::shared::Shared;
 use super::standing::Standing;
 use super::tracing::{self, Traced, Tracing};
@@ -55,7 +56,7 @@ pub struct RunOutcome {
 /// # Errors
 /// Where nothing could be measured; then no run directory is left behind, but for a lane that died while measuring.
 pub fn run(plan: &Plan, options: &RunOptions<'_>, observer: &mut dyn Observer) -> Result<RunOutcome, RunError> {
-    run_with(plan, options, None, observer)
+    run_with(plan, &Own, options, None, observer)
 }
 
 /// Runs a plan as one of a series: takes the collection that an earlier run of the series made, and leaves its own to the next.
@@ -68,11 +69,13 @@ pub fn run_sharing(
     shared: &mut Shared,
     observer: &mut dyn Observer,
 ) -> Result<RunOutcome, RunError> {
-    run_with(plan, options, Some(shared), observer)
+    run_with(plan, &Own, options, Some(shared), observer)
 }
 
-fn run_with(
+/// Runs a plan whose streams send what `sending` says.
+pub(super) fn run_with(
     plan: &Plan,
+    sending: &dyn Sending,
     options: &RunOptions<'_>,
     shared: Option<&mut Shared>,
     observer: &mut dyn Observer,
@@ -81,7 +84,7 @@ fn run_with(
     let origin = now();
     let started = WallTime::from_unix_ns(anchor.unix_ns(origin));
     let directory = RunDirectory::create(&options.out, &plan.name, started)?;
-    let mut run = Run { plan, options, anchor, origin, directory, document: RunDocument::begun("", &plan.name, started) };
+    let mut run = Run { plan, sending, options, anchor, origin, directory, document: RunDocument::begun("", &plan.name, started) };
     run.begin();
     let begun = run.check_in_flight().and_then(|()| Ok(run.directory.write_document(&run.document)?));
     let result = begun.and_then(|()| run.measure(shared, observer));
@@ -99,6 +102,7 @@ fn run_with(
 
 struct Run<'a> {
     plan: &'a Plan,
+    sending: &'a dyn Sending,
     options: &'a RunOptions<'a>,
     anchor: Anchor,
     origin: Moment,
@@ -196,7 +200,8 @@ impl Run<'_> {
         let collection = Arc::new(prepared.collection.clone());
         let work = |stream: usize| Work { collection: Arc::clone(&collection), vectors: prepared.vectors.clone(), stream: stream as u16 };
         // What Milvus would refuse of every request is told now, not by every lane.
-        operations(plan, &work)?;
+        let sending = self.sending;
+        operations(plan, sending, &work)?;
         let loads: Vec<StreamLoad> = plan.streams.iter().map(|stream| stream.load.clone()).collect();
         self.document.generator.floor = floor::measure(&loads, &work(0), lanes, plan.load.wait, &self.options.stop)?;
         if self.options.stop.is_stopped() {
@@ -206,7 +211,7 @@ impl Run<'_> {
         let requests = self.directory.request_log(names.clone(), plan.seed, self.origin)?;
         let (host, port) = standing.address();
         let identity = tracing::identity(plan, self.directory.id(), host, port);
-        let (exporter, spans) = tracing.exporter(identity, self.anchor, lanes, &requests)?;
+        let (exporter, spans) = tracing.exporter(identity, self.anchor, lanes, sending.sink(requests.sink()))?;
         let settings = RunSettings {
             streams: loads.into_iter().enumerate().map(|(stream, load)| (load, arrivals_seed(plan.seed, stream))).collect(),
             warmup: plan.load.warmup,
@@ -221,7 +226,7 @@ impl Run<'_> {
         let in_flight = settings.streams.iter().map(|(load, _)| load.most_in_flight()).sum::<usize>();
         let connection = standing.connection();
         let connect = async |_: usize| -> Result<MilvusTarget, RunError> {
-            Ok(MilvusTarget::connect(connection, operations(plan, &work)?, plan.load.channels as usize, in_flight).await?)
+            Ok(MilvusTarget::connect(connection, operations(plan, sending, &work)?, plan.load.channels as usize, in_flight).await?)
         };
         let deciders = std::iter::repeat_with(|| Decider::of(&plan.trace)).take(lanes).collect();
         observer.event(&Event::Phase(PhaseName::WarmUp));
@@ -285,9 +290,9 @@ impl Run<'_> {
 }
 
 /// One lane's operations, one a stream.
-fn operations(plan: &Plan, work: &impl Fn(usize) -> Work) -> Result<Vec<Box<dyn Operation>>, RunError> {
+fn operations(plan: &Plan, sending: &dyn Sending, work: &dyn Fn(usize) -> Work) -> Result<Vec<Box<dyn Operation>>, RunError> {
     let make = |(index, stream): (usize, &crate::scenario::Stream)| {
-        stream.operation.make(&work(index)).map_err(|source| RunError::Operation { stream: stream.name.clone(), source })
+        sending.operation(index, stream, work).map_err(|source| RunError::Operation { stream: stream.name.clone(), source })
     };
     plan.streams.iter().enumerate().map(make).collect()
 }

@@ -3,12 +3,12 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::clock::Anchor;
-use crate::result::{RequestLog, RunDirectory};
+use crate::result::RunDirectory;
 use crate::scenario::Plan;
 use crate::trace::collector::{Collector, DEFAULT_LISTEN, Received};
 use crate::trace::{
-    Accounting, Destination, Endpoint, Environment, ExportSettings, Exporter, RunIdentity, STANDALONE, ServerSpanExporter, ServerSpans,
-    SpanLane, StreamIdentity,
+    Accounting, Destination, Endpoint, Environment, ExportSettings, Exporter, RunIdentity, STANDALONE, SampledSink, ServerSpanExporter,
+    ServerSpans, SpanLane, StreamIdentity,
 };
 use crate::units::Nanos;
 
@@ -40,7 +40,8 @@ impl Tracing {
         environment: Environment<'_>,
     ) -> Result<(Self, Option<ServerSpans>), RunError> {
         let settings = &plan.trace;
-        let sampling = settings.sample_fraction.get() > 0.0 || settings.burst.is_some();
+        let forced = plan.streams.iter().any(|stream| stream.load.forced);
+        let sampling = forced || settings.sample_fraction.get() > 0.0 || settings.burst.is_some();
         // A collector that is asked for by name stands even where tailtrace samples nothing: Milvus may.
         if !sampling && settings.endpoint.is_none() {
             return Ok((Self { collector: None, destination: None, server_spans: None }, None));
@@ -72,10 +73,10 @@ impl Tracing {
         identity: RunIdentity,
         anchor: Anchor,
         lanes: usize,
-        requests: &RequestLog,
+        sink: Box<dyn SampledSink>,
     ) -> Result<(Exporter, Vec<SpanLane>), RunError> {
         let Some(destination) = self.destination.clone() else { return Ok(Exporter::disabled(lanes)) };
-        Ok(Exporter::start(&ExportSettings::new(Some(destination), identity), anchor, lanes, Some(requests.sink()))?)
+        Ok(Exporter::start(&ExportSettings::new(Some(destination), identity), anchor, lanes, Some(sink))?)
     }
 
     /// Where client spans go, and under which service.

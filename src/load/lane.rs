@@ -229,7 +229,8 @@ impl<T: Target, C: Clock> Lane<T, C> {
         let (call, decision, sent) = {
             let mut state = self.state.borrow_mut();
             let state = &mut *state;
-            let decision = state.decider.decide(self.clock.now());
+            let now = self.clock.now();
+            let decision = if state.streams[stream].is_forced() { state.decider.force(now) } else { state.decider.decide(now) };
             let context = context_header(state.settings.propagation, &decision);
             let call = state.target.call(stream, worker, request, context);
             let sent = self.clock.now();

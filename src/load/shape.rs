@@ -10,6 +10,8 @@ pub struct StreamLoad {
     pub shape: Shape,
     /// How long a request may take before it counts as timed out.
     pub timeout: Nanos,
+    /// Every request is traced, whatever the sampler says.
+    pub forced: bool,
 }
 
 impl StreamLoad {

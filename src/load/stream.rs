@@ -95,6 +95,11 @@ impl<R> StreamState<R> {
         }
     }
 
+    /// Whether each of its requests is traced.
+    pub(super) const fn is_forced(&self) -> bool {
+        self.load.forced
+    }
+
     pub(super) const fn is_closed(&self) -> bool {
         self.closed
     }

@@ -22,4 +22,4 @@ pub use error::PracticeError;
 pub use failure::{Failure, FailureError};
 pub use server::Server;
 pub use service_time::{ServiceTime, ServiceTimeError};
-pub use settings::{Hold, SearchMode, Settings, SettingsError, SlowSpan, Stall};
+pub use settings::{Hold, SearchMode, Settings, SettingsError, SlowKey, SlowSpan, Stall};

@@ -43,6 +43,9 @@ pub struct Settings {
     /// Some requests wait inside one named part of the server's work, without occupying a server meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_span: Option<SlowSpan>,
+    /// Some requests are slow by nature: what they ask for decides, so the same request is slow each time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slow_key: Option<SlowKey>,
     /// Some requests are held before the server notices them: in a trace that looks like the network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
@@ -80,6 +83,7 @@ impl Default for Settings {
             error_rate: Fraction::ZERO,
             errors: BTreeMap::new(),
             slow_span: None,
+            slow_key: None,
             hold: None,
             cut_every: None,
             refuse_for: Nanos::ZERO,
@@ -129,6 +133,30 @@ pub struct SlowSpan {
     pub by: Nanos,
 }
 
+/// Some requests are slow by nature: a hash of what they ask for (query vectors, or the expression of a query) decides, and of
+/// nothing else, so the same request is slow each time and whoever serves it. It is work: it occupies a server.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SlowKey {
+    /// How many of all possible requests it meets.
+    pub fraction: Fraction,
+    /// How much more work they are.
+    pub by: Nanos,
+}
+
+impl SlowKey {
+    /// Whether it meets a request that asks for this: FNV-1a (Fowler, Noll and Vo) with the finaliser of `MurmurHash3` behind it,
+    /// whose high bits depend on every byte.
+    #[must_use]
+    pub fn meets(&self, asked: &[u8]) -> bool {
+        let hash = asked.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        let hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        let place = ((hash ^ (hash >> 33)) >> 11) as f64 / (1_u64 << 53) as f64;
+        place < self.fraction.get()
+    }
+}
+
 /// Some requests are held before the server's span begins.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -174,6 +202,9 @@ impl Settings {
         if self.slow_span.as_ref().is_some_and(|slow| slow.name.trim().is_empty()) {
             return error("slow_span.name", "must name a span, such as \"Delegator-waitTSafe\"");
         }
+        if self.slow_key.is_some() && self.search == SearchMode::Canned {
+            return error("slow_key", "needs `search = \"exact\"`: canned answers are given without reading what is asked for");
+        }
         if self.max_queue.is_some() && self.servers.is_none() {
             return error("max_queue", "needs `servers`: without it no request waits in a queue");
         }
@@ -216,6 +247,19 @@ mod tests {
         assert!(serde_json::from_str::<Settings>(r#"{"servers": 0}"#).is_err());
     }
 
+    /// A count of n draws with probability p has standard deviation √(np(1−p)); five of these: once in 1.7 million.
+    #[test]
+    fn what_is_asked_for_decides_and_meets_its_fraction() {
+        let key = SlowKey { fraction: "1%".parse().unwrap(), by: Nanos::from_millis(1) };
+        let n = 100_000_u32;
+        let met = (0..n).filter(|n| key.meets(&n.to_le_bytes())).count() as f64;
+        let (mean, deviation) = (f64::from(n) * 0.01, (f64::from(n) * 0.01 * 0.99).sqrt());
+        assert!((met - mean).abs() < 5.0 * deviation, "{met} of {n}");
+        assert!((0..1_000_u32).all(|n| key.meets(&n.to_le_bytes()) == key.meets(&n.to_le_bytes())));
+        assert!(SlowKey { fraction: Fraction::ONE, ..key }.meets(b""));
+        assert!(!SlowKey { fraction: Fraction::ZERO, ..key }.meets(b"x"));
+    }
+
     #[test]
     fn settings_that_contradict_themselves_are_refused_by_key() {
         for (text, key) in [
@@ -224,6 +268,7 @@ mod tests {
             (r#"{"error_rate": 0.6, "errors": {"UNKNOWN": 0.5}}"#, "errors"),
             (r#"{"cut_every": "1s", "refuse_for": "1s"}"#, "cut_every"),
             (r#"{"slow_span": {"name": " ", "fraction": 1, "by": "1ms"}}"#, "slow_span.name"),
+            (r#"{"slow_key": {"fraction": 0.1, "by": "1ms"}, "search": "canned"}"#, "slow_key"),
             (r#"{"max_queue": 1}"#, "max_queue"),
         ] {
             let settings: Settings = serde_json::from_str(text).unwrap();

@@ -42,5 +42,7 @@ pub const LATENCY_FILE: &str = "latency.hlog";
 pub const REQUESTS_FILE: &str = "requests.jsonl";
 /// What the built-in collector received.
 pub const SPANS_FILE: &str = "spans.jsonl";
+/// Of a run that replays another: the verdicts.
+pub const REPLAY_FILE: &str = "replay.json";
 /// The report for a browser.
 pub const REPORT_FILE: &str = "report.html";

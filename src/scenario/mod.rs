@@ -40,7 +40,7 @@ pub use gate::{Comparison, Gate, Limit, Quantity};
 pub use gates::Gates;
 pub use metric::{Metric, MetricError, Percentile, Statistic, Time};
 pub use plan::{Lanes, Load, Plan, Stream};
-pub use read::{Overrides, parse, practice_settings, read};
+pub use read::{Overrides, parse, practice_settings, read, reread};
 pub use schema::json_schema;
 
 #[cfg(test)]

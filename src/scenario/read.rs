@@ -68,6 +68,18 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
     })
 }
 
+/// A plan that was stored, with overrides: read as if it had been typed, so that errors point into it. `origin` is what messages call it.
+///
+/// # Errors
+/// For the first override that is wrong.
+pub fn reread(plan: &Plan, origin: &str, overrides: &Overrides) -> Result<Plan, ScenarioError> {
+    let seed = overrides.seed.unwrap_or(plan.seed);
+    // TOML's whole numbers end at 2^63, seeds do not: it goes beside the text.
+    let file = ScenarioFile { seed: None, ..ScenarioFile::from(plan.clone()) };
+    let text = toml::to_string(&file).unwrap_or_default();
+    parse(&text, origin, &Overrides { seed: Some(seed), ..overrides.clone() })
+}
+
 /// Reads the keys of a `[practice]` table from flags: keys as the table has them, values as typed.
 ///
 /// # Errors

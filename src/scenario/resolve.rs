@@ -167,7 +167,7 @@ fn stream(typed: StreamTable, place: &Place, load: &Load, dim: Option<u32>) -> R
     }
     let shape = shape(&typed, place, load)?;
     let operation = operation(typed, place, dim)?;
-    Ok(Stream { name: place.name.clone(), operation, load: StreamLoad { shape, timeout } })
+    Ok(Stream { name: place.name.clone(), operation, load: StreamLoad { shape, timeout, forced: false } })
 }
 
 fn check_stream_name(place: &Place) -> Result<(), Problem> {

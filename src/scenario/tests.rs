@@ -61,7 +61,7 @@ fn what_is_left_out_gets_its_default() {
     );
     let level = Stage::steady(rate(500.0), Nanos::from_secs(20));
     let open = Shape::Open { arrivals: Process::Poisson, warmup: rate(500.0), stages: vec![level], max_in_flight: 10_000 };
-    assert_eq!(plan.streams[0].load, StreamLoad { shape: open, timeout: Nanos::from_secs(10) });
+    assert_eq!(plan.streams[0].load, StreamLoad { shape: open, timeout: Nanos::from_secs(10), forced: false });
     assert_eq!(plan.streams[0].operation, Operation::Search(SearchSettings { top_k: 10, consistency: None, params: [].into() }));
     assert_eq!(plan.streams[1].load.shape, Shape::Closed { workers: 4 });
     assert_eq!(plan.gates.iter().map(ToString::to_string).collect::<Vec<_>>(), ["readers.response.p99 < 20ms", "errors < 0.001"]);

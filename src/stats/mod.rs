@@ -16,6 +16,7 @@ pub mod histogram;
 pub mod interval;
 pub mod paired;
 pub mod queue;
+pub mod rank;
 #[cfg(test)]
 mod simulate;
 pub mod stationarity;

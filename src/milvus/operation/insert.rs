@@ -22,6 +22,7 @@ pub struct Settings {
 impl Kind for Settings {
     const NAME: &'static str = "insert";
     const METHOD: &'static str = "Insert";
+    const WRITES: bool = true;
 
     fn make(&self, work: &Work) -> Result<Box<dyn Operation>, OperationError> {
         Ok(Box::new(Insert::new(*self, work)?))

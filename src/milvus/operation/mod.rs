@@ -55,6 +55,12 @@ macro_rules! operations {
                 match self { $(Self::$variant(_) => <$settings as Kind>::METHOD),+ }
             }
 
+            /// Whether its requests change the collection: then sending one again is another thing than sending it once.
+            #[must_use]
+            pub const fn writes(&self) -> bool {
+                match self { $(Self::$variant(_) => <$settings as Kind>::WRITES),+ }
+            }
+
             /// The operation for one lane.
             ///
             /// # Errors
@@ -79,6 +85,8 @@ pub trait Kind {
     const NAME: &'static str;
     /// The method of Milvus's service.
     const METHOD: &'static str;
+    /// Whether its requests change the collection.
+    const WRITES: bool = false;
 
     /// The operation for one lane.
     ///

@@ -24,6 +24,7 @@ use crate::practice::{SearchMode, Settings, SlowSpan};
 use crate::trace::{Ids, ParentContext, ServerSpans};
 
 use super::answering::Answering;
+use super::asking::Asking;
 use super::body::{Answer, answered, drained, framed, message, refused};
 use super::caller::sampled_caller;
 use super::canned::Canned;
@@ -138,13 +139,14 @@ impl Service {
     /// Leads a request on rows through the model, and records its spans.
     async fn visited<Q, A, W>(&self, tree: Tree, headers: &HeaderMap, body: Bytes, work: impl FnOnce(Q) -> W) -> Framed
     where
-        Q: Message + Default,
+        Q: Message + Default + Asking,
         A: Answering,
         W: Future<Output = Result<A, Refusal>>,
     {
-        let request = decoded(body)?;
+        let request: Q = decoded(body)?;
+        let asked = request.asked();
         let caller = self.tracing.as_ref().and_then(|tracing| tracing.caller(headers));
-        let (visit, done) = self.model.visit(tree.access(), async { framed_answer(work(request).await) }).await;
+        let (visit, done) = self.model.visit(tree.access(), asked.as_deref(), async { framed_answer(work(request).await) }).await;
         self.finish::<A>(tree, &visit, caller, done)
     }
 
@@ -159,7 +161,7 @@ impl Service {
             self.model.begin();
             return Ok(answer.clone());
         }
-        let (visit, done) = Box::pin(self.model.visit(tree.access(), ready(answer.clone()))).await;
+        let (visit, done) = Box::pin(self.model.visit(tree.access(), None, ready(answer.clone()))).await;
         match tree {
             Tree::Query => self.finish::<crate::wire::milvus::QueryResults>(tree, &visit, caller, done),
             _ => self.finish::<crate::wire::milvus::SearchResults>(tree, &visit, caller, done),

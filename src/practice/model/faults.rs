@@ -47,11 +47,15 @@ impl Faults {
 
     /// Whether every fate is the same: nothing is drawn, nothing happens.
     pub(crate) fn none(&self) -> bool {
-        self.settings.service.is_none() && self.failures.is_empty() && self.settings.hold.is_none() && self.settings.slow_span.is_none()
+        self.settings.service.is_none()
+            && self.failures.is_empty()
+            && self.settings.hold.is_none()
+            && self.settings.slow_span.is_none()
+            && self.settings.slow_key.is_none()
     }
 
-    /// The fate of the next request.
-    pub(crate) fn draw(&mut self) -> Fate {
+    /// The fate of the next request, which asks for this; `None` where nobody read it.
+    pub(crate) fn draw(&mut self, asked: Option<&[u8]>) -> Fate {
         let failure = if self.failures.is_empty() { None } else { self.draw_failure() };
         let hold = match self.settings.hold {
             Some(hold) if self.holding.random::<f64>() < hold.fraction.get() => hold.by,
@@ -62,7 +66,11 @@ impl Faults {
             _ => Nanos::ZERO,
         };
         let work = self.settings.service.map_or(Nanos::ZERO, |service| service.draw(&mut self.working));
-        Fate { failure, hold, work, slow }
+        let by_nature = match (self.settings.slow_key, asked) {
+            (Some(key), Some(asked)) if key.meets(asked) => key.by,
+            _ => Nanos::ZERO,
+        };
+        Fate { failure, hold, work: Nanos(work.0.saturating_add(by_nature.0)), slow }
     }
 
     fn draw_failure(&mut self) -> Option<Failure> {
@@ -98,7 +106,7 @@ mod tests {
                 "hold": {"fraction": 0.1, "by": "1ms"}, "slow_span": {"name": "x", "fraction": 0.3, "by": "2ms"}}"#,
         );
         let n = 50_000;
-        let fates: Vec<Fate> = (0..n).map(|_| faults.draw()).collect();
+        let fates: Vec<Fate> = (0..n).map(|_| faults.draw(None)).collect();
         let count = |is: &dyn Fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
         assert_binomial(count(&|fate| fate.failure == Some(Failure::UNAVAILABLE)), n, 0.02);
         assert_binomial(count(&|fate| fate.failure == Some(Failure::RATE_LIMIT)), n, 0.01);
@@ -111,7 +119,7 @@ mod tests {
     fn the_same_seed_draws_the_same_fates_and_another_seed_others() {
         let draw = |seed: u64| {
             let mut faults = faults(&format!(r#"{{"seed": {seed}, "service": "exponential 1ms", "error_rate": 0.5}}"#));
-            (0..20).map(|_| faults.draw()).collect::<Vec<_>>()
+            (0..20).map(|_| faults.draw(None)).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
@@ -121,7 +129,7 @@ mod tests {
     fn a_fault_that_is_turned_on_leaves_the_service_times_as_they_were() {
         let works = |text: &str| {
             let mut faults = faults(text);
-            (0..20).map(|_| faults.draw().work).collect::<Vec<_>>()
+            (0..20).map(|_| faults.draw(None).work).collect::<Vec<_>>()
         };
         assert_eq!(
             works(r#"{"service": "exponential 1ms"}"#),
@@ -132,6 +140,22 @@ mod tests {
     #[test]
     fn every_request_fails_where_all_are_to() {
         let mut faults = faults(r#"{"errors": {"UNKNOWN": 0.5, "milvus:5": 0.5}}"#);
-        assert!((0..1_000).all(|_| faults.draw().failure.is_some()));
+        assert!((0..1_000).all(|_| faults.draw(None).failure.is_some()));
+    }
+
+    #[test]
+    fn a_request_that_is_slow_by_nature_is_so_each_time_and_draws_nothing() {
+        let mut with = faults(r#"{"service": "exponential 1ms", "slow_key": {"fraction": 0.5, "by": "40ms"}}"#);
+        let mut without = faults(r#"{"service": "exponential 1ms"}"#);
+        let mut times = [0; 2];
+        for n in 0..200_u8 {
+            // Fifty different requests, four times each.
+            let (asked, plain) = ([n % 50], without.draw(None).work);
+            let more = with.draw(Some(&asked)).work.0 - plain.0;
+            let slow = with.settings.slow_key.unwrap().meets(&asked);
+            assert_eq!(more, if slow { 40_000_000 } else { 0 });
+            times[usize::from(slow)] += 1;
+        }
+        assert!(times.iter().all(|times| times % 4 == 0 && *times > 0), "{times:?}");
     }
 }

@@ -117,7 +117,8 @@ impl<C: Clock> Model<C> {
 
     /// Leads a request that has just come through the model. `work` makes its answer; it is done as soon as possible and kept
     /// until the moment that the model says. `None` where it failed and was not done.
-    pub(super) async fn visit<T>(&self, access: Access, work: impl Future<Output = T>) -> (Visit, Option<T>) {
+    /// `asked` is what a request asks for, where it was read.
+    pub(super) async fn visit<T>(&self, access: Access, asked: Option<&[u8]>, work: impl Future<Output = T>) -> (Visit, Option<T>) {
         let came = self.clock.now();
         if access == Access::Read {
             self.begin();
@@ -130,7 +131,7 @@ impl<C: Clock> Model<C> {
                 return (visit, Some(done));
             }
         };
-        let fate = self.faults.borrow_mut().draw();
+        let fate = self.faults.borrow_mut().draw(asked);
         let arrived = came.plus(fate.hold);
         if fate.hold > Nanos::ZERO {
             self.releases.at(arrived).await;

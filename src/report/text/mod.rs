@@ -1,6 +1,7 @@
 //! The summary of a run for people: what was asked and achieved, response time first, then how far it can be trusted.
 
 mod layout;
+mod replay;
 mod stream;
 
 use std::fmt::Write as _;
@@ -10,6 +11,8 @@ use std::path::Path;
 use crate::result::WallTime;
 use crate::result::model::{Finding, Gate, Generator, Phase, PhaseName, RunDocument, Severity, Trust};
 use crate::units::{ByteSize, Fraction, Nanos};
+
+pub use replay::write_replay;
 
 use layout::{INDENT, Paint, WIDTH, count, labelled, percent, plural, time, wrap};
 

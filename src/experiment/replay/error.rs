@@ -1,0 +1,83 @@
+//! Why nothing is sent again.
+
+use std::path::PathBuf;
+
+use crate::experiment::RunError;
+use crate::result::ResultError;
+use crate::result::model::ModelError;
+
+/// Why there is no replay.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// The stored run cannot be read, or the result not be written.
+    #[error(transparent)]
+    Result(#[from] ResultError),
+    /// Its plan is none that this version can run.
+    #[error("cannot run the plan of `{path}` again")]
+    Plan {
+        /// The run.
+        path: PathBuf,
+        /// Why not.
+        source: Box<ModelError>,
+    },
+    /// It is a replay: its request numbers are places in an order.
+    #[error("`{path}` is a replay itself; name the run that it replayed (`of` in its replay.json), or explain this one")]
+    IsReplay {
+        /// The run.
+        path: PathBuf,
+    },
+    /// `--top 0`.
+    #[error("--top 0 replays nothing; write 1 or more")]
+    Nothing,
+    /// All its streams write.
+    #[error("no stream of `{path}` can be replayed: {streams} write, and writing once more is another thing than writing once")]
+    OnlyWrites {
+        /// The run.
+        path: PathBuf,
+        /// Its streams.
+        streams: String,
+    },
+    /// It holds no single request of a stream that reads.
+    #[error("`{path}` names no slow request: it was stopped before its slowest were written, or nothing was sampled; replay a whole run")]
+    NoRequests {
+        /// The run.
+        path: PathBuf,
+    },
+    /// No verdict would be possible.
+    #[error(
+        "--times {times} cannot decide: with {requests} slow requests and as many typical ones, {fewest} repeats of each are the fewest that can"
+    )]
+    TooFew {
+        /// What was asked for.
+        times: usize,
+        /// Slow requests.
+        requests: usize,
+        /// What would do.
+        fewest: u64,
+    },
+    /// More than is sensible.
+    #[error("{repeats} repeats are more than {most}; lower --top or --times")]
+    TooMany {
+        /// What was asked for.
+        repeats: usize,
+        /// What would do.
+        most: usize,
+    },
+    /// `--rate 0/s`.
+    #[error("--rate {rate}: repeats at no rate never come; write a rate such as 20/s")]
+    Rate {
+        /// As it was given.
+        rate: String,
+    },
+    /// An override changes what is sent.
+    #[error(
+        "--set changes {what}, so other requests would be sent than the run's; a replay takes changes of target, load, trace and practice"
+    )]
+    OtherRequests {
+        /// The key.
+        what: String,
+    },
+    /// The run of the repeats.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}

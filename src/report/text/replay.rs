@@ -1,0 +1,105 @@
+//! The verdicts of a replay for people: a sentence, then a line a request.
+
+use std::io::{self, Write};
+
+use crate::experiment::{Beside, ReplayDocument, Replayed, TypicalFrom, Verdict};
+use crate::result::model::Trust;
+use crate::units::Nanos;
+
+use super::layout::{INDENT, Paint, labelled, plural, table, time};
+
+/// Writes the verdicts.
+pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, colours: bool) -> io::Result<()> {
+    let paint = Paint { on: colours };
+    writeln!(out, "{:<INDENT$}{}", "replay", paint.bold(&sentence(replay)))?;
+    out.write_all(labelled("of", &format!("{} ({})", replay.of, replay.of_directory)).as_bytes())?;
+    let load = match replay.load {
+        Beside::Same => "under the run's load",
+        Beside::None => "alone, one at a time",
+    };
+    let sent = format!("{} of each, in a random order (seed {}), {load}", plural(replay.times as u64, "repeat"), replay.seed);
+    out.write_all(labelled("sent", &sent).as_bytes())?;
+    for stream in &replay.streams {
+        let from = match stream.typical_from {
+            TypicalFrom::Sampled => "",
+            TypicalFrom::Drawn => " (too few typical ones were sampled: they are any requests of the stream not known as slow)",
+        };
+        let now = stream.typical_median_ns.map_or_else(|| "no answer".to_owned(), |ns| Nanos(ns).human());
+        let text = format!("{}: median {} in the run, {now} now{from}", stream.stream, Nanos(stream.median_ns).human());
+        out.write_all(labelled("typical", &text).as_bytes())?;
+    }
+    for left_out in &replay.left_out {
+        let text =
+            format!("{}: {} requests write, and writing once more is another thing than writing once", left_out.stream, left_out.operation);
+        out.write_all(labelled("left out", &text).as_bytes())?;
+    }
+    writeln!(out)?;
+    out.write_all(requests(replay).as_bytes())?;
+    writeln!(out)?;
+    out.write_all(labelled("method", &method(replay)).as_bytes())?;
+    if replay.partial {
+        out.write_all(labelled("partial", "the replay was stopped; what had not been sent by then is missing").as_bytes())?;
+    }
+    let trust = match replay.trust {
+        Trust::Valid => "valid".to_owned(),
+        Trust::Suspect => paint.doubtful("suspect: the findings in the run's own report say why"),
+        Trust::Invalid => paint.bad("invalid: the findings in the run's own report say why"),
+    };
+    writeln!(out, "{:<INDENT$}{trust}", "trust")?;
+    writeln!(out, "{:<INDENT$}{}", "files", replay.run_directory)?;
+    out.write_all(labelled("next", &format!("tailtrace explain {}", replay.run_directory)).as_bytes())
+}
+
+fn sentence(replay: &ReplayDocument) -> String {
+    let count = |verdict| replay.requests.iter().filter(|request| request.verdict == verdict).count();
+    format!(
+        "of the {} slowest requests {} slow by nature, {} by circumstance, {} undecided",
+        replay.requests.len(),
+        count(Verdict::ByNature),
+        count(Verdict::ByCircumstance),
+        count(Verdict::Undecided)
+    )
+}
+
+fn requests(replay: &ReplayDocument) -> String {
+    let head = ["", "was", "again: median", "least", "most", "p nature", "p circumst.", "verdict"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(replay.requests.iter().map(row));
+    table(&rows, 2)
+}
+
+fn row(request: &Replayed) -> Vec<String> {
+    let verdict = match request.verdict {
+        Verdict::ByNature => "by nature",
+        Verdict::ByCircumstance => "by circumstance",
+        Verdict::Undecided => "undecided",
+    };
+    let counts = [("timed out", request.timed_out), ("failed", request.failed), ("missing", request.missing)];
+    let odd: String = counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!(", {count} {what}")).collect();
+    vec![
+        format!("{} #{}", request.stream, request.sequence),
+        format!("{}{}", if request.original_at_least { "≥ " } else { "" }, Nanos(request.original_ns).human()),
+        time(request.median_ns),
+        time(request.repeats_ns.iter().min().copied()),
+        time(request.repeats_ns.iter().max().copied()),
+        chance(request.p_nature),
+        chance(request.p_circumstance),
+        format!("{verdict}{odd}"),
+    ]
+}
+
+fn chance(p: f64) -> String {
+    if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
+}
+
+fn method(replay: &ReplayDocument) -> String {
+    let method = &replay.method;
+    let exact = if method.exact { "exact" } else { "with the normal approximation where there are too many repeats for the exact one" };
+    format!(
+        "rank-sum test of each request's repeats against the typical ones' made slower by {:.0} % of its extra time, {exact}, adjusted by \
+         Holm: among {} at most {:.0} % chance of one wrong verdict of either kind",
+        method.margin * 100.0,
+        plural(replay.requests.len() as u64, "request"),
+        method.alpha * 100.0
+    )
+}
