@@ -8,7 +8,7 @@ use assert_cmd::cargo::cargo_bin_cmd;
 use tempfile::TempDir;
 
 /// Commands that are offered; a new one is added here, and the tests below ask for its help.
-const COMMANDS: [&str; 5] = ["run", "practice", "check", "schema", "completions"];
+const COMMANDS: [&str; 6] = ["run", "replay", "practice", "check", "schema", "completions"];
 
 const RIGHT: &str = "[target]\nuri = \"practice\"\n[[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"500/s\"\n";
 
@@ -147,4 +147,39 @@ fn a_reader_who_stops_reading_is_no_failure() {
     let mut told = String::new();
     child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert_eq!((child.wait().unwrap().code(), told.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn what_cannot_be_replayed_is_said_before_anything_is_sent() {
+    let here = folder(RIGHT);
+    let store = |name: &str, text: &str| {
+        fs::create_dir(here.path().join(name)).unwrap();
+        fs::write(here.path().join(name).join("run.json"), text).unwrap();
+    };
+    store("newer", r#"{"schema": "tailtrace.run/9"}"#);
+    store("half", r#"{"schema": "tailtrace.run/1", "id": "#);
+    let mut begun = tailtrace::result::model::RunDocument::begun("1", "s", tailtrace::result::WallTime::from_unix_ns(0));
+    store("planless", &begun.to_json());
+    begun.set_plan(&tailtrace::scenario::parse(RIGHT, "s.toml", &tailtrace::scenario::Overrides::default()).unwrap());
+    store("begun", &begun.to_json());
+    for (arguments, parts) in [
+        (&["replay"][..], &["<RUN>", "Usage:"][..]),
+        (&["replay", "nowhere"], &["nowhere", "run.json", "No such file"]),
+        (&["replay", "newer"], &["tailtrace.run/9", "another version"]),
+        (&["replay", "half"], &["half", "not a run document"]),
+        (&["replay", "planless"], &["cannot run the plan of `planless` again"]),
+        (&["replay", "begun"], &["names no slow request", "replay a whole run"]),
+        (&["replay", "begun", "--top", "0"], &["--top 0 replays nothing"]),
+        (&["replay", "begun", "--times", "many"], &["many", "--times"]),
+        (&["replay", "begun", "--rate", "20"], &["--rate", "500/s"]),
+        (&["replay", "begun", "--load", "half"], &["half", "same", "none"]),
+        (&["replay", "begun", "--set", "readers.top_k=3"], &["--set changes what `readers` sends"]),
+        (&["replay", "begun", "--set", "readers.rat=3/s"], &["unknown key `rat`", "did you mean `rate`?"]),
+    ] {
+        let output = tailtrace(here.path(), arguments);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(parts.iter().all(|part| said.contains(part)) && output.stdout.is_empty(), "{arguments:?}: {said}");
+        assert!(!said.contains("panicked") && !here.path().join("results").exists(), "{said}");
+    }
 }

@@ -69,7 +69,7 @@ fn slow_by_nature(key: SlowKey, vectors: &Vectors, sequence: u64) -> bool {
     key.meets(&PlaceholderGroup { placeholders: vec![placeholder] }.encode_to_vec())
 }
 
-/// The issue asks for 95 % of both kinds. The slowest 30 are all of the two kinds (about 40 are 60 ms slower), ten repeats each; a repeat
+/// 95 % of both kinds are to be right. The slowest 30 are all of the two kinds (about 40 are 60 ms slower), ten repeats each; a repeat
 /// is slowed by chance once in 80 times, and three of ten are needed to blur a verdict: once in 5,000 requests.
 #[test]
 fn verdicts_are_right_for_what_is_slow_by_nature_and_for_what_was_slow_by_chance() {

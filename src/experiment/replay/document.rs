@@ -140,10 +140,10 @@ pub struct Method {
     pub margin: f64,
 }
 
-/// The half of the extra time that lies between by nature and by circumstance.
-const MARGIN: f64 = 0.5;
+/// The share of the extra time that lies between by nature and by circumstance.
+const MARGIN: f64 = 0.25;
 
-/// Half of what it took longer than the median of its stream.
+/// A quarter of what it took longer than the median of its stream.
 pub(super) fn margin_ns(original: &Original, of: &OfStream) -> u64 {
     (original.response_ns.unwrap_or_default().saturating_sub(of.median_ns) as f64 * MARGIN) as u64
 }

@@ -1,8 +1,9 @@
 //! By nature or by circumstance: the test.
 //!
-//! Half of what a request took longer than the stream's median is the margin. Its repeats are held against the typical requests' repeats,
-//! these made slower by the margin, with the rank-sum test in both directions. Significantly slower: at least half of the extra time
-//! came again, and came with this request. Significantly faster: most of it stayed away. The order of sending was drawn at random, so
+//! A quarter of what a request took longer than the stream's median is the margin: the slowest of many were unlucky too as a rule, so
+//! more would be asked of a slow nature than it can give. Its repeats are held against the typical requests' repeats,
+//! these made slower by the margin, with the rank-sum test in both directions. Significantly slower: the extra time
+//! came again, and came with this request. Significantly faster: it stayed away. The order of sending was drawn at random, so
 //! under the hypothesis that the request is like a typical one made slower by the margin, every assignment is equally likely, however
 //! times hang together. Holm's step-down holds the chance of one wrong verdict of a kind among all requests under [`ALPHA`].
 
@@ -45,7 +46,7 @@ pub(super) struct Case<'a> {
     pub(super) repeats: &'a [Repeat],
     /// The repeats of all typical requests of the stream.
     pub(super) typical: &'a [Repeat],
-    /// Half of what it took longer than the stream's median.
+    /// A quarter of what it took longer than the stream's median.
     pub(super) margin_ns: u64,
 }
 
