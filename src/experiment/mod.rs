@@ -24,14 +24,3 @@ pub use replay::{
 };
 pub use run::{RunOptions, RunOutcome, run, run_sharing};
 pub use shared::{Shared, name_apart};
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
-}

@@ -11,7 +11,7 @@ use crate::milvus::{Address, CollectionSettings, Connection};
 use crate::practice;
 use crate::scenario::Plan;
 use crate::trace::{Environment, ServerSpans};
-use crate::units::Nanos;
+use crate::units::{Causes, Nanos};
 use crate::workload::Seed;
 
 use super::RunError;
@@ -111,7 +111,7 @@ impl Standing {
         if let Some(mut setup) = self.setup.take().filter(|_| self.practice.is_none())
             && let Err(error) = self.runtime.block_on(setup.leave())
         {
-            trouble = Some(super::chain(&error));
+            trouble = Some(Causes(&error).to_string());
         }
         if let Some(server) = self.practice.take() {
             server.stop();

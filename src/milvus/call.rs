@@ -10,18 +10,26 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use http_body::{Body as _, Frame, SizeHint};
+use percent_encoding::percent_decode;
 use tonic::body::Body;
 use tonic::transport::Channel;
 use tower_service::Service as _;
 
 use crate::trace::ContextHeader;
+use crate::units::Causes;
+
+use super::operation::MAX_MESSAGE;
 
 /// Bytes before a message: a flag (compressed or not) and the length, big-endian.
 pub(crate) const PREFIX: usize = 5;
 
+/// The longest answer that is read: no message of Milvus's is longer, and a server that is none must not fill the memory.
+const LONGEST: usize = PREFIX + MAX_MESSAGE;
+
 /// gRPC's code for a call that went well.
 pub(crate) const CODE_OK: u8 = 0;
 const CODE_UNKNOWN: u8 = 2;
+const CODE_RESOURCE_EXHAUSTED: u8 = 8;
 const CODE_INTERNAL: u8 = 13;
 const CODE_UNAVAILABLE: u8 = 14;
 
@@ -109,13 +117,7 @@ impl Answer {
 
     /// The call never got an answer: the connection could not be made, or was lost.
     fn lost(error: &dyn std::error::Error) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            message = format!("{message}: {inner}");
-            cause = inner.source();
-        }
-        Self::failed(CODE_UNAVAILABLE, message)
+        Self::failed(CODE_UNAVAILABLE, Causes(error).to_string())
     }
 }
 
@@ -125,11 +127,20 @@ async fn read(response: http::Response<Body>) -> Answer {
     let mut first = Bytes::new();
     let mut rest: Option<BytesMut> = None;
     let mut trailers = None;
+    let mut length = 0;
     while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         let frame = match frame {
             Ok(frame) => frame,
             Err(status) => return Answer::failed(i32::from(status.code()) as u8, status.message().to_owned()),
         };
+        length += frame.data_ref().map_or(0, Bytes::len);
+        if length > LONGEST {
+            // The rest is not waited for: dropping the body resets the stream.
+            return Answer::failed(
+                CODE_RESOURCE_EXHAUSTED,
+                format!("the answer is longer than {} bytes: ask for less (`top_k`)", MAX_MESSAGE),
+            );
+        }
         match frame.into_data() {
             Ok(data) if first.is_empty() && rest.is_none() => first = data,
             Ok(data) => rest.get_or_insert_with(|| BytesMut::from(first.as_ref())).extend_from_slice(&data),
@@ -149,8 +160,9 @@ fn judge(http: http::StatusCode, trailers: &HeaderMap, framed: &Bytes) -> Answer
     };
     let code = code.to_str().ok().and_then(|text| text.parse().ok()).unwrap_or(CODE_UNKNOWN);
     if code != CODE_OK {
-        let message = trailers.get(&MESSAGE).map_or(String::new(), |message| String::from_utf8_lossy(message.as_bytes()).into_owned());
-        return Answer::failed(code, percent_decoded(&message));
+        // gRPC percent-encodes what is not printable ASCII in a status message.
+        let message = trailers.get(&MESSAGE).map(|message| percent_decode(message.as_bytes()).decode_utf8_lossy().into_owned());
+        return Answer::failed(code, message.unwrap_or_default());
     }
     match framed.first_chunk::<PREFIX>() {
         Some([0, length @ ..]) if u32::from_be_bytes(*length) as usize == framed.len() - PREFIX => {
@@ -159,24 +171,6 @@ fn judge(http: http::StatusCode, trailers: &HeaderMap, framed: &Bytes) -> Answer
         Some([1, ..]) => Answer::failed(CODE_INTERNAL, "the answer is compressed, which was not asked for".to_owned()),
         _ => Answer::failed(CODE_INTERNAL, format!("the answer's {} bytes are not one gRPC message", framed.len())),
     }
-}
-
-/// gRPC percent-encodes what is not printable ASCII in a status message.
-fn percent_decoded(text: &str) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        let hex = |digit: Option<u8>| digit.and_then(|digit| char::from(digit).to_digit(16));
-        let mut ahead = bytes.clone();
-        match (byte, hex(ahead.next()), hex(ahead.next())) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push((high * 16 + low) as u8);
-                bytes = ahead;
-            }
-            _ => decoded.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]
@@ -219,5 +213,56 @@ mod tests {
         let answer = judge(http::StatusCode::NOT_FOUND, &HeaderMap::new(), &Bytes::new());
         assert_eq!(answer.code, CODE_UNKNOWN);
         assert!(answer.message.contains("404"), "{}", answer.message);
+    }
+
+    /// An answer of so many frames of a MiB each, without trailers.
+    struct Long(usize);
+
+    impl http_body::Body for Long {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let Some(left) = self.0.checked_sub(1) else { return Poll::Ready(None) };
+            self.0 = left;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 1 << 20])))))
+        }
+    }
+
+    #[test]
+    fn an_answer_longer_than_any_message_is_not_read_to_its_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let read_mib = |mib| runtime.block_on(read(http::Response::new(Body::new(Long(mib)))));
+        let too_long = read_mib((MAX_MESSAGE >> 20) + 1);
+        assert_eq!(too_long.code, CODE_RESOURCE_EXHAUSTED);
+        assert!(too_long.message.contains(&MAX_MESSAGE.to_string()) && too_long.message.contains("top_k"), "{}", too_long.message);
+        // As long as a message may be, it is read to its end, which says that this was no gRPC.
+        assert_eq!(read_mib(MAX_MESSAGE >> 20).code, CODE_UNKNOWN);
+    }
+
+    /// The frames of an answer, then its trailers.
+    struct Frames(Vec<Frame<Bytes>>);
+
+    impl http_body::Body for Frames {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            let next = if self.0.is_empty() { None } else { Some(Ok(self.0.remove(0))) };
+            Poll::Ready(next)
+        }
+    }
+
+    #[test]
+    fn an_answer_in_pieces_is_put_together_and_judged_by_its_trailers() {
+        let whole = framed(0, 9, b"in pieces");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for cuts in [vec![], vec![5], vec![2, 7], vec![0, 1, 13]] {
+            let ends = cuts.iter().copied().chain([whole.len()]);
+            let pieces = std::iter::once(0).chain(cuts.iter().copied()).zip(ends).map(|(from, to)| Frame::data(whole.slice(from..to)));
+            let frames = Frames(pieces.chain([Frame::trailers(trailers("0"))]).collect());
+            let answer = runtime.block_on(read(http::Response::new(Body::new(frames))));
+            assert_eq!((answer.code, answer.body.as_ref()), (0, &b"in pieces"[..]), "cut at {cuts:?}");
+        }
     }
 }

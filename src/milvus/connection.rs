@@ -15,6 +15,7 @@ use crate::units::ByteSize;
 use crate::wire::milvus::milvus_service_client::MilvusServiceClient;
 
 use super::gather::Gathered;
+use super::operation::MAX_MESSAGE;
 use super::settings::TargetSettings;
 
 /// What a server may send on one request before it has to wait for the client to read. HTTP/2's default of 64 KiB caps a
@@ -22,9 +23,6 @@ use super::settings::TargetSettings;
 pub const STREAM_WINDOW: ByteSize = ByteSize(1 << 20);
 /// The same for all requests of one connection together.
 pub const CONNECTION_WINDOW: ByteSize = ByteSize(16 << 20);
-
-/// The largest message that Milvus takes and sends.
-pub const MAX_MESSAGE: ByteSize = ByteSize(64 << 20);
 
 /// A client for set-up: every call by its name, with credentials.
 pub type Client = MilvusServiceClient<InterceptedService<Channel, Credentials>>;
@@ -122,8 +120,7 @@ impl Connection {
     /// Where nobody answers.
     pub async fn client(&self) -> Result<Client, ConnectionError> {
         let service = InterceptedService::new(self.channel(1).await?, self.credentials.clone());
-        let most = MAX_MESSAGE.0 as usize;
-        Ok(MilvusServiceClient::new(service).max_decoding_message_size(most).max_encoding_message_size(most))
+        Ok(MilvusServiceClient::new(service).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE))
     }
 
     /// The headers that every request carries: credentials and database.

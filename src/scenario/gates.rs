@@ -6,8 +6,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::units::Causes;
+
 use super::gate::{Gate, Limit};
-use super::metric::{Metric, MetricError};
+use super::metric::Metric;
 
 /// Gates as they stand in a scenario: `"readers.response.p99" = "< 20ms"`.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,14 +29,6 @@ impl Serialize for Gates {
     }
 }
 
-/// The error and its cause in one line: serde carries text only.
-fn whole(error: &MetricError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
-    }
-}
-
 impl<'de> Deserialize<'de> for Gates {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Table;
@@ -45,14 +39,14 @@ impl<'de> Deserialize<'de> for Gates {
             type Value = Metric;
             fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Metric, D::Error> {
                 let text = <Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(|error| serde::de::Error::custom(whole(&error)))
+                text.parse().map_err(|error| serde::de::Error::custom(Causes(&error)))
             }
         }
         impl<'de> DeserializeSeed<'de> for Value {
             type Value = Gate;
             fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Gate, D::Error> {
                 let text = <Cow<'de, str>>::deserialize(deserializer)?;
-                let limit = Limit::parse(&self.0, &text).map_err(|error| serde::de::Error::custom(whole(&error)))?;
+                let limit = Limit::parse(&self.0, &text).map_err(|error| serde::de::Error::custom(Causes(&error)))?;
                 Ok(Gate { metric: self.0, limit })
             }
         }

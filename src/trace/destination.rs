@@ -2,7 +2,10 @@
 //!
 //! Environment variables are read through a lookup function, so that tests need not change the process's own.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode_str;
 
 use crate::units::Nanos;
 
@@ -157,21 +160,9 @@ fn pairs(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Undoes percent-encoding; a `%` that begins none stands for itself.
+/// Undoes percent-encoding; a `%` that begins none stands for itself, and what decodes to no text is left as it is.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let encoded = (*first == b'%').then(|| after.get(..2)).flatten().and_then(|digits| std::str::from_utf8(digits).ok());
-        if let Some(byte) = encoded.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+    percent_decode_str(text).decode_utf8().map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Quantities with their units: durations, rates, fractions and sizes, as they are written in scenarios, flags and results.
 //!
 //! Owns parsing and display, and nothing else: no clock, no arithmetic beyond what a unit means. What is displayed parses
-//! back to the same value.
+//! back to the same value. How an error is displayed with its causes stands here too, because every room needs it.
 //!
 //! ```
 //! use tailtrace::units::{Nanos, Rate};
@@ -10,11 +10,13 @@
 //! assert_eq!("30/m".parse::<Rate>().unwrap().per_second(), 0.5);
 //! ```
 
+mod causes;
 mod fraction;
 mod nanos;
 mod rate;
 mod size;
 
+pub use causes::Causes;
 pub use fraction::Fraction;
 pub use nanos::Nanos;
 pub use rate::Rate;

@@ -140,7 +140,7 @@ pub trait Operation: Send {
     }
 }
 
-/// Largest message that Milvus takes.
+/// The largest message that Milvus takes and sends, in bytes.
 pub const MAX_MESSAGE: usize = 64 << 20;
 
 /// What Milvus would refuse of every request.
