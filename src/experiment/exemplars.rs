@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crate::result::model::{Exemplar, Percentile, Stream};
+use crate::result::model::{Exemplar, Stream};
 use crate::result::requests::{self, Request};
 use crate::result::{REQUESTS_FILE, ResultError};
+use crate::scenario::Percentile;
 
 use super::figures::link;
 
@@ -16,17 +17,23 @@ pub(super) fn choose(streams: &mut [Stream], directory: &Path, jaeger: Option<&s
     let kept: Result<Vec<Request>, ResultError> = requests::read(&directory.join(REQUESTS_FILE));
     let kept = kept.unwrap_or_default();
     for stream in streams {
-        let own = |request: &&Request| request.stream == stream.name && request.sampled && request.measured && request.outcome == "ok";
-        let mut sampled: Vec<&Request> = kept.iter().filter(own).collect();
-        sampled.sort_by_key(|request| std::cmp::Reverse(request.response_ns()));
-        stream.exemplars = of_stream(&sampled, stream, jaeger);
+        stream.exemplars = of_kept(&kept, stream, jaeger);
     }
+}
+
+/// Those of one stream: its sampled requests of the measured phase that ended ok.
+fn of_kept(kept: &[Request], stream: &Stream, jaeger: Option<&str>) -> Vec<Exemplar> {
+    let own = |request: &&Request| request.stream == stream.name && request.sampled && request.measured && request.outcome == "ok";
+    let mut sampled: Vec<&Request> = kept.iter().filter(own).collect();
+    sampled.sort_by_key(|request| std::cmp::Reverse(request.response_ns()));
+    of_stream(&sampled, stream, jaeger)
 }
 
 /// The ranges of a stream, the highest first: each ends where the one before it begins.
 fn of_stream(slowest_first: &[&Request], stream: &Stream, jaeger: Option<&str>) -> Vec<Exemplar> {
-    let percentiles = Percentile::ALL.iter().rev().filter_map(|percentile| Some((percentile.name(), stream.response.get(*percentile)?)));
-    let ranges = percentiles.chain(std::iter::once(("min", 0)));
+    let percentiles =
+        Percentile::SUMMARY.iter().rev().filter_map(|percentile| Some((percentile.to_string(), stream.response.get(*percentile)?)));
+    let ranges = percentiles.chain(std::iter::once(("min".to_owned(), 0)));
     let mut rest = slowest_first;
     let mut exemplars = Vec::new();
     for (above, from_ns) in ranges {
@@ -37,7 +44,7 @@ fn of_stream(slowest_first: &[&Request], stream: &Stream, jaeger: Option<&str>) 
         exemplars.extend(chosen.filter_map(|request| {
             let trace_id = request.trace_id.clone()?;
             let (sequence, response_ns) = (request.sequence, request.response_ns());
-            Some(Exemplar { above: above.to_owned(), from_ns, sequence, response_ns, link: link(jaeger, &trace_id), trace_id })
+            Some(Exemplar { above: above.clone(), from_ns, sequence, response_ns, link: link(jaeger, &trace_id), trace_id })
         }));
     }
     exemplars
@@ -66,6 +73,22 @@ mod tests {
             traced_keep_probability: 1.0,
             client_only: false,
         }
+    }
+
+    #[test]
+    fn only_sampled_requests_of_the_stream_that_counted_and_ended_ok_stand_for_it() {
+        let others = [
+            Request { stream: "writers".to_owned(), ..request(1, 91) },
+            Request { sampled: false, ..request(2, 92) },
+            Request { measured: false, ..request(3, 93) },
+            Request { outcome: "UNAVAILABLE".to_owned(), ..request(4, 94) },
+            Request { trace_id: None, ..request(5, 95) },
+        ];
+        let kept: Vec<Request> = others.into_iter().chain([request(6, 40), request(7, 60)]).collect();
+        let mut stream = Stream { name: "readers".to_owned(), ..Stream::default() };
+        stream.response.set(Percentile::P50, 50);
+        let chosen: Vec<_> = of_kept(&kept, &stream, None).iter().map(|exemplar| exemplar.sequence).collect();
+        assert_eq!(chosen, [7, 6], "the slowest of each range, whatever order they were kept in");
     }
 
     #[test]

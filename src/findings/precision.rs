@@ -1,6 +1,7 @@
 //! Percentiles with too few samples behind them.
 
-use crate::result::model::{Percentile, RunDocument, Severity};
+use crate::result::model::{RunDocument, Severity};
+use crate::scenario::Percentile;
 
 use super::Statement;
 
@@ -11,8 +12,8 @@ const LEADING: [Percentile; 5] = [Percentile::P50, Percentile::P90, Percentile::
 pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
     let imprecise = document.streams.iter().filter_map(|stream| {
         // What hung requests leave open is the other rule's to say.
-        let too_few = |p: &&Percentile| stream.response.is_too_few(p.key()) && !stream.response.is_at_least(p.key());
-        let short: Vec<&str> = LEADING.iter().filter(too_few).map(|p| p.name()).collect();
+        let too_few = |p: &&Percentile| stream.response.is_too_few(&p.key()) && !stream.response.is_at_least(&p.key());
+        let short: Vec<String> = LEADING.iter().filter(too_few).map(ToString::to_string).collect();
         if short.is_empty() {
             return None;
         }

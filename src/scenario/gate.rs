@@ -36,6 +36,8 @@ pub enum Quantity {
     Time(Nanos),
     /// For recall and errors.
     Fraction(Fraction),
+    /// The same, typed with `%`, and shown so again.
+    Percent(Fraction),
     /// For rates.
     Rate(Rate),
 }
@@ -46,7 +48,7 @@ impl Quantity {
     pub fn number(self) -> f64 {
         match self {
             Self::Time(nanos) => nanos.0 as f64,
-            Self::Fraction(fraction) => fraction.get(),
+            Self::Fraction(fraction) | Self::Percent(fraction) => fraction.get(),
             Self::Rate(rate) => rate.per_second(),
         }
     }
@@ -90,7 +92,10 @@ impl Limit {
         let unit = |cause| MetricError::Value { metric: metric.to_string(), example: metric.example(), cause };
         let value = match metric {
             Metric::Time { .. } => Quantity::Time(rest.parse().map_err(unit)?),
-            Metric::Recall { .. } | Metric::Errors { .. } => Quantity::Fraction(rest.parse().map_err(unit)?),
+            Metric::Recall { .. } | Metric::Errors { .. } => {
+                let kind = if rest.contains('%') { Quantity::Percent } else { Quantity::Fraction };
+                kind(rest.parse().map_err(unit)?)
+            }
             Metric::Rate { .. } => Quantity::Rate(rest.parse().map_err(unit)?),
         };
         Ok(Self { comparison, value })
@@ -126,6 +131,7 @@ impl fmt::Display for Limit {
         match self.value {
             Quantity::Time(nanos) => write!(f, "{sign} {nanos}"),
             Quantity::Fraction(fraction) => write!(f, "{sign} {fraction}"),
+            Quantity::Percent(fraction) => write!(f, "{sign} {}", fraction.exact_percent()),
             Quantity::Rate(rate) => write!(f, "{sign} {rate}"),
         }
     }
@@ -143,7 +149,7 @@ mod tests {
 
     #[test]
     fn limits_take_the_unit_of_their_metric() {
-        for text in ["a.response.p99 < 20ms", "a.recall >= 0.95", "errors <= 0.001", "a.rate > 450/s"] {
+        for text in ["a.response.p99 < 20ms", "a.recall >= 0.95", "a.recall > 95%", "errors <= 0.001", "errors < 0.1%", "a.rate > 450/s"] {
             assert_eq!(text.parse::<Gate>().unwrap().to_string(), text);
         }
         for text in ["a.response.p99 < 20", "a.recall > 95", "errors < 1ms", "a.rate > 450", "a.response.p99 <"] {

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::percentile::Percentile;
+
 /// What a gate, an SLO or `--metric` speaks of.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Metric {
@@ -56,30 +58,6 @@ pub enum Statistic {
     Min,
     /// The largest value.
     Max,
-}
-
-/// A percentile, above 0 and up to 100.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Percentile(f64);
-
-impl Percentile {
-    /// `None` where it is not above 0 and up to 100.
-    #[must_use]
-    pub fn new(percent: f64) -> Option<Self> {
-        (percent > 0.0 && percent <= 100.0).then_some(Self(percent))
-    }
-
-    /// 0 to 1.
-    #[must_use]
-    pub fn quantile(self) -> f64 {
-        self.0 / 100.0
-    }
-
-    /// The key in result documents: `p99_9_ns`.
-    #[must_use]
-    pub fn json_key(self) -> String {
-        format!("p{}_ns", self.0.to_string().replace('.', "_"))
-    }
 }
 
 /// A metric or limit that cannot be read.
@@ -204,7 +182,7 @@ impl fmt::Display for Time {
 impl fmt::Display for Statistic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Percentile(percentile) => write!(f, "p{}", percentile.0),
+            Self::Percentile(percentile) => write!(f, "{percentile}"),
             Self::Mean => f.write_str("mean"),
             Self::Min => f.write_str("min"),
             Self::Max => f.write_str("max"),
@@ -262,11 +240,5 @@ mod tests {
             let error = text.parse::<Metric>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn percentiles_name_their_key() {
-        assert_eq!(Percentile::new(99.9).unwrap().json_key(), "p99_9_ns");
-        assert_eq!(Percentile::new(50.0).unwrap().json_key(), "p50_ns");
     }
 }

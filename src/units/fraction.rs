@@ -29,6 +29,15 @@ impl Fraction {
         self.0
     }
 
+    /// As the percentage that was typed, `0.1%`: the shortest that parses back to it, or the nearest where none does.
+    #[must_use]
+    pub fn exact_percent(self) -> String {
+        // 0.0007 · 100 is 0.06999…: the first rounding that leads back is the one that was typed.
+        let rounded = (0..17).map(|decimals| format!("{:.decimals$}", self.0 * 100.0));
+        let mut exact = rounded.filter(|text| text.parse().is_ok_and(|percent: f64| percent / 100.0 == self.0));
+        format!("{}%", exact.next().unwrap_or_else(|| (self.0 * 100.0).to_string()))
+    }
+
     /// For people: as a percentage, `1 %`, `0.123 %`.
     #[must_use]
     pub fn percent(self) -> String {
@@ -120,6 +129,13 @@ mod tests {
             assert!(text.parse::<Fraction>().unwrap_err().to_string().contains("from 0 to 1"), "{text}");
         }
         assert!(serde_json::from_str::<Fraction>("2").unwrap_err().to_string().contains("from 0 to 1"));
+    }
+
+    #[test]
+    fn an_exact_percentage_is_what_was_typed() {
+        for text in ["0%", "0.1%", "0.07%", "12.5%", "99.99%", "100%", "0.000001%"] {
+            assert_eq!(text.parse::<Fraction>().unwrap().exact_percent(), text);
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::result::model::{Exemplar, Latency, Loop, Percentile, SlowRequest, Stream};
+use crate::result::model::{Exemplar, Latency, Loop, SlowRequest, Stream};
+use crate::scenario::Percentile;
 use crate::units::Nanos;
 
 use super::layout::{INDENT, Paint, count, labelled, percent, plural, rate, table, time};
@@ -66,15 +67,15 @@ fn figures(stream: &Stream) -> Vec<Vec<String>> {
         head.push("lateness".to_owned());
     }
     let mut rows = vec![head];
-    let named = Percentile::ALL.map(|percentile| (percentile.name(), percentile.key()));
-    for (name, key) in named.into_iter().chain([("max", "max_ns"), ("mean", "mean_ns")]) {
-        let mut row = vec![name.to_owned()];
+    let named = Percentile::SUMMARY.map(|percentile| (percentile.to_string(), percentile.key()));
+    for (name, key) in named.into_iter().chain(["max", "mean"].map(|name| (name.to_owned(), format!("{name}_ns")))) {
+        let mut row = vec![name];
         for latency in [&stream.response, &stream.service] {
-            row.push(figure(latency, key));
-            row.push(interval(latency, key));
+            row.push(figure(latency, &key));
+            row.push(interval(latency, &key));
         }
         if open {
-            row.push(time(stream.lateness.value_ns(key)));
+            row.push(time(stream.lateness.value_ns(&key)));
         }
         rows.push(row);
     }
@@ -88,8 +89,8 @@ fn figure(latency: &Latency, key: &str) -> String {
 
 fn interval(latency: &Latency, key: &str) -> String {
     match latency.interval(key) {
-        Some([low, high]) => format!("{} to {}", Nanos(low).human(), Nanos(high).human()),
-        None if latency.is_at_least(key) => String::new(),
+        Some((low, Some(high))) => format!("{} to {}", Nanos(low).human(), Nanos(high).human()),
+        Some((low, None)) => format!("{} or more", Nanos(low).human()),
         None if latency.is_too_few(key) => "too few requests".to_owned(),
         None => String::new(),
     }

@@ -2,12 +2,13 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::result::model::{
-    Exemplar, Failures, Finding, Floor, Lane, Latency, Loop, Percentile, Recall, SampledBy, SlowRequest, Stream, Target, TimerError, Trace,
+    Exemplar, Failures, Finding, Floor, Lane, Latency, Loop, Recall, SampledBy, SlowRequest, Stream, Target, TimerError, Trace,
 };
+use crate::scenario::Percentile;
 
 fn latency(millis: [u64; 6], count: u64) -> Latency {
     let mut latency = Latency { count, mean_ns: Some(2_310_000), min_ns: Some(900_000), max_ns: Some(61_000_000), ..Latency::default() };
-    for (percentile, ms) in Percentile::ALL.into_iter().zip(millis) {
+    for (percentile, ms) in Percentile::SUMMARY.into_iter().zip(millis) {
         latency.set(percentile, ms * 1_000_000);
     }
     latency
@@ -16,7 +17,8 @@ fn latency(millis: [u64; 6], count: u64) -> Latency {
 fn readers() -> Stream {
     let mut response = latency([2, 4, 5, 9, 40, 60], 14_990);
     response.censored = 2;
-    response.intervals = BTreeMap::from([("p50_ns".to_owned(), [1_980_000, 2_030_000]), ("p99_ns".to_owned(), [8_600_000, 9_410_000])]);
+    response.intervals =
+        BTreeMap::from([("p50_ns".to_owned(), (1_980_000, Some(2_030_000))), ("p99_ns".to_owned(), (8_600_000, Some(9_410_000)))]);
     response.at_least = vec!["p99_99_ns".to_owned(), "max_ns".to_owned(), "mean_ns".to_owned()];
     response.too_few = vec!["p99_9_ns".to_owned(), "p99_99_ns".to_owned()];
     let slow = |sequence, response_ns, lateness_ns, traced: bool| SlowRequest {
@@ -90,7 +92,12 @@ fn document() -> RunDocument {
         trust: Trust::Suspect,
         findings: vec![finding],
         seed: 7,
-        target: Target { uri: "practice".to_owned(), version: Some("tailtrace practice 0.1.0".to_owned()), in_process: true },
+        target: Target {
+            uri: "practice".to_owned(),
+            version: Some("tailtrace practice 0.1.0".to_owned()),
+            in_process: true,
+            not_dropped: None,
+        },
         streams: vec![readers()],
         trace: Trace {
             sample_fraction: 0.01,
