@@ -94,6 +94,7 @@ impl Observer for Progress {
                 let length = self.length(*phase).map(|length| format!(" ({limit}{length})")).unwrap_or_default();
                 self.bar.set_message(format!("{}{length}", phase.as_str()));
             }
+            Event::Floor => self.bar.set_message("floor: what the instrument reads for a server that answers at once"),
             Event::SetUp(progress) => self.bar.set_message(set_up(*progress)),
             Event::Second(interval) => self.bar.set_message(self.second(interval)),
             Event::Trouble(text) => self.tell(text),

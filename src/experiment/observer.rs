@@ -11,6 +11,8 @@ use crate::result::{IntervalWriter, WallTime};
 pub enum Event<'a> {
     /// A phase begins.
     Phase(PhaseName),
+    /// The floor is measured: what the instrument reads for a server that answers at once.
+    Floor,
     /// Set-up goes on.
     SetUp(Progress),
     /// A second of the measured phase is over for all lanes.
@@ -50,6 +52,14 @@ impl<'a> Watched<'a> {
 impl IntervalSink for Watched<'_> {
     fn begin(&mut self, measure: Moment) {
         self.writer.begin(WallTime::from_unix_ns(self.anchor.unix_ns(measure)));
+    }
+
+    fn measuring(&mut self) {
+        self.observer.event(&Event::Phase(PhaseName::Measure));
+    }
+
+    fn draining(&mut self) {
+        self.observer.event(&Event::Phase(PhaseName::Drain));
     }
 
     fn interval(&mut self, interval: &Interval) {

@@ -103,6 +103,11 @@ impl<'a> Collector<'a> {
         }
     }
 
+    /// Where the seconds go.
+    pub(super) fn sink(&mut self) -> &mut dyn IntervalSink {
+        self.sink
+    }
+
     /// Takes what the lanes have handed over.
     pub(super) fn collect(&mut self) {
         for lane in 0..self.lanes.len() {

@@ -83,6 +83,12 @@ pub trait IntervalSink {
     /// The lanes begin; the first second counts from `measure` on.
     fn begin(&mut self, _measure: Moment) {}
 
+    /// The measured phase has begun, a moment ago.
+    fn measuring(&mut self) {}
+
+    /// The measured phase is over, nothing new is due; answers are waited for.
+    fn draining(&mut self) {}
+
     /// One second of the measured phase (or of the drain after it) is over for all lanes.
     fn interval(&mut self, interval: &Interval);
 }

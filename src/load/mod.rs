@@ -17,6 +17,7 @@ mod shape;
 mod slowest;
 mod stream;
 mod target;
+mod under_way;
 
 pub use collect::{Second, Series};
 pub use interval::{Handover, INTERVAL, Interval, IntervalSink, StreamInterval};

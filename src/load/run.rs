@@ -154,15 +154,20 @@ fn collect_until_finished<L>(collector: &mut Collector<'_>, lanes: &[LaneThread<
         let present = now();
         if begin.is_none() && present >= phases.measure {
             begin = Some((present, process_cpu()));
+            collector.sink().measuring();
         }
         if end.is_none() && (present >= phases.drain || stop.is_stopped()) {
             end = Some((present, process_cpu()));
+            collector.sink().draining();
         }
         collector.collect();
         let ahead = [phases.measure, phases.drain].into_iter().filter(|moment| *moment > present);
         pause(ahead.map(|moment| moment.since(present)).fold(LOOK, Nanos::min));
     }
     // The lanes may be through before the end of the measured phase was looked at: a drain with nothing to wait for is short.
+    if end.is_none() {
+        collector.sink().draining();
+    }
     match (begin, end.or_else(|| Some((now(), process_cpu())))) {
         (Some(begin), Some(end)) => ProcessCpu { used: Nanos(end.1.0.saturating_sub(begin.1.0)), over: end.0.since(begin.0) },
         _ => ProcessCpu::default(),

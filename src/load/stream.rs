@@ -12,6 +12,7 @@ use super::phases::Phases;
 use super::recorder::{Recorder, StreamRecord};
 use super::schedule::{Arrival, Schedule};
 use super::shape::{Part, Shape, StreamLoad};
+use super::under_way::UnderWay;
 
 /// A request that may go: encoded, with its intended start (`None` in a closed loop: it is when it is sent).
 pub(super) struct Ready<R> {
@@ -22,6 +23,9 @@ pub(super) struct Ready<R> {
 
 /// Requests that may be encoded before they are due: enough for a clump of arrivals.
 const AHEAD: usize = 8;
+
+/// Workers that there is room for from the begin; an open loop whose target falls behind gets more, up to its limit.
+const WORKERS_AT_FIRST: usize = 1024;
 
 /// Timeouts are looked for no more often than this. A dispatcher that looks all the time leaves the lane's thread to nobody, so
 /// that not one request would be sent.
@@ -44,16 +48,14 @@ pub(super) struct StreamState<R> {
     /// Requests are due and no worker is free.
     starved: bool,
     in_flight: usize,
-    /// Requests in the order they were sent, to find those that take too long: worker, its count of requests, when sent.
-    sent: VecDeque<(usize, u64, Moment)>,
+    /// To find those that take too long.
+    under_way: UnderWay,
     recorder: Recorder,
 }
 
 struct Worker<R> {
     assigned: Option<Ready<R>>,
     waker: Option<Waker>,
-    /// Requests it has begun: tells an old entry in `sent` from its present request.
-    count: u64,
     busy: bool,
     /// It stands in `idle`.
     resting: bool,
@@ -90,7 +92,7 @@ impl<R> StreamState<R> {
             idle: Vec::new(),
             starved: false,
             in_flight: 0,
-            sent: VecDeque::with_capacity(1024),
+            under_way: UnderWay::for_workers(room.min(WORKERS_AT_FIRST)),
             recorder: Recorder::new(expected, !closed),
         }
     }
@@ -174,7 +176,8 @@ impl<R> StreamState<R> {
     }
 
     pub(super) fn add_worker(&mut self, first: Option<Ready<R>>) -> usize {
-        self.workers.push(Worker { assigned: first, waker: None, count: 0, busy: false, resting: false, given_up: None });
+        self.under_way.add_worker();
+        self.workers.push(Worker { assigned: first, waker: None, busy: false, resting: false, given_up: None });
         self.workers.len() - 1
     }
 
@@ -193,10 +196,9 @@ impl<R> StreamState<R> {
 
     pub(super) fn begin(&mut self, worker: usize, sent: Moment) {
         let own = &mut self.workers[worker];
-        own.count += 1;
         own.busy = true;
         own.given_up = None;
-        self.sent.push_back((worker, own.count, sent));
+        self.under_way.sent(worker, sent);
         self.in_flight += 1;
     }
 
@@ -209,15 +211,12 @@ impl<R> StreamState<R> {
 
     /// Gives up the requests that have taken longer than they may.
     pub(super) fn time_out(&mut self, now: Moment) {
-        while let Some((worker, count, sent)) = self.sent.front() {
-            let own = &mut self.workers[*worker];
-            if own.busy && own.count == *count {
-                if now.since(*sent) < self.load.timeout {
-                    return;
-                }
-                own.give_up(Outcome::TimedOut);
+        while let Some((worker, sent)) = self.under_way.oldest() {
+            if now.since(sent) < self.load.timeout {
+                return;
             }
-            self.sent.pop_front();
+            self.workers[worker].give_up(Outcome::TimedOut);
+            self.under_way.ended(worker);
         }
     }
 
@@ -269,6 +268,7 @@ impl<R> StreamState<R> {
         reason: impl FnOnce() -> String,
     ) {
         self.workers[worker].busy = false;
+        self.under_way.ended(worker);
         self.in_flight -= 1;
         if finished.phase_measured {
             if !self.is_closed() {
