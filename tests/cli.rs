@@ -44,6 +44,45 @@ fn every_command_helps_in_one_line_and_at_length() {
 }
 
 #[test]
+fn a_run_directory_stands_for_the_plan_that_was_run() {
+    let here = folder(&RIGHT.replace("rate = ", "params = { ef = 64 }\nrate = "));
+    let plan = |arguments: &[&str]| -> serde_json::Value {
+        let check = tailtrace(here.path(), &[&["check", "--json"], arguments].concat());
+        serde_json::from_slice(&check.stdout).unwrap_or_else(|_| panic!("{}", text(&check.stderr)))
+    };
+    let first = plan(&["s.toml", "--seed", "18446744073709551615", "--set", "gates.errors=< 0.1%"]);
+    let run = here.path().join("results/run");
+    fs::create_dir_all(&run).unwrap();
+    fs::write(run.join("run.json"), serde_json::json!({ "schema": "tailtrace.run/1", "plan": first }).to_string()).unwrap();
+    for again in ["results/run", "results/run/run.json"] {
+        assert_eq!(plan(&[again]), first);
+        let other = plan(&[again, "--set", "readers.workers=4", "--seed", "3"]);
+        assert_eq!((&other["seed"], &other["stream"][0]["workers"]), (&3.into(), &4.into()));
+    }
+    assert_eq!(plan(&["results/run", "--set", "seed=5"])["seed"], 5);
+    fs::write(run.join("run.json"), "{}").unwrap();
+    let refused = tailtrace(here.path(), &["run", "results/run"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("run.json` holds no plan of a run"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn the_plan_for_people_says_how_answers_are_read_and_how_the_practice_target_behaves() {
+    let here = folder(&RIGHT.replace("rate = ", "params = { ef = 64 }\nrate = "));
+    let shown = |set: &[&str]| {
+        let set = set.iter().flat_map(|set| ["--set", set]);
+        text(&tailtrace(here.path(), &["check", "s.toml"].into_iter().chain(set).collect::<Vec<_>>()).stdout)
+    };
+    let plain = shown(&[]);
+    assert!(plain.contains("search, top 10, consistency bounded, the collection's, ef 64; open loop"), "{plain}");
+    assert!(plain.contains("practice     searches exactly, answers as soon as it can\n"), "{plain}");
+    let other = shown(&["readers.consistency=strong", "practice.servers=2", "practice.stall={ for = \"1s\" }", "gates.errors=< 0.1%"]);
+    assert!(other.contains("consistency strong, ef 64;"), "{other}");
+    assert!(other.contains("practice     servers 2, stall (for 1s)\n"), "{other}");
+    assert!(other.contains("gate         errors < 0.1%\n"), "{other}");
+}
+
+#[test]
 fn a_right_scenario_becomes_a_plan_for_people_and_for_programs() {
     let here = folder(RIGHT);
     let check = tailtrace(here.path(), &["check", "s.toml", "--seed", "7", "--set", "load.duration=60s"]);
@@ -76,7 +115,8 @@ fn bad_input_gets_one_clear_message_and_status_two() {
         (&["check", "s.toml", "--set", "readers.rate"], &["--set readers.rate", "there is no `=`"]),
         (&["check", "s.toml", "--set", "readers.rate=0/s"], &["readers.rate", "a rate of zero"]),
         (&["check", "s.toml", "--set", "readers.rate=nan"], &["readers.rate", "NaN", "expected a rate"]),
-        (&["check", "s.toml", "--set", "readers.workers=2"], &["both `rate` and `workers`"]),
+        (&["check", "s.toml", "--set", "readers.workers=2", "--set", "readers.rate=1/s"], &["both `rate` and `workers`"]),
+        (&["check", "s.toml", "--set", "readers.rate=1/h"], &["less than one", "lengthen load.duration"]),
         (&["check", "s.toml", "--set", "laod.lanes=2"], &["no table and no stream `laod`", "did you mean `load`?"]),
         (&["check", "s.toml", "--set", "target.uri=http://h", "--set", "practice.servers=1"], &["[practice] is for the built-in target"]),
         (&["chekc", "s.toml"], &["unrecognized subcommand 'chekc'", "'check'"]),

@@ -243,7 +243,8 @@ impl PracticeArguments {
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   tailtrace check scenarios/quickstart.toml
-  tailtrace check scenarios/quickstart.toml --set readers.rate=2000/s --json")]
+  tailtrace check scenarios/quickstart.toml --set readers.rate=2000/s --json
+  tailtrace check results/20260301T093000Z-quickstart-1f6c2a90")]
 pub(super) struct CheckArguments {
     #[command(flatten)]
     pub(super) scenario: ScenarioArguments,
@@ -255,12 +256,16 @@ pub(super) struct CheckArguments {
 /// A scenario and what takes the place of its values.
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArguments {
-    /// The scenario file (TOML)
+    /// The scenario file (TOML); or a run directory, whose plan is run again
+    ///
+    /// A run directory (or its run.json) stands for the scenario of that run with every default filled in and with its seed:
+    /// the same requests at the same times.
     pub(super) scenario: PathBuf,
     /// Set a key of the scenario; may be given more than once
     ///
     /// Keys are paths: `load.duration`, `trace.sample_fraction`; a stream stands under its name: `readers.rate`. The
-    /// value is TOML, or a bare text where it is not: --set load.lanes=2 --set readers.rate=500/s
+    /// value is TOML, or a bare text where it is not: --set load.lanes=2 --set readers.rate=500/s. `rate`, `stages` and
+    /// `workers` take each other's place: --set readers.workers=4 makes a closed loop of an open one.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Seed of vectors, queries and arrivals; left out: the scenario's, or a drawn one, which is stored

@@ -8,7 +8,7 @@ use crate::milvus::operation::Settings as Operation;
 use crate::milvus::{Address, CollectionSettings};
 use crate::scenario::{self, Plan, Stream};
 use crate::stats::arrivals::Process;
-use crate::trace;
+use crate::{practice, trace};
 
 use super::arguments::CheckArguments;
 use super::exit::{CliError, Status};
@@ -42,7 +42,10 @@ fn describe(plan: &Plan) -> Result<String, fmt::Error> {
     let lanes = load.lanes.count(u32::try_from(cores).unwrap_or(u32::MAX));
     row(&mut text, "lanes", format_args!("{lanes}, {} a lane", counted(load.channels.into(), "channel")))?;
     for stream in &plan.streams {
-        row(&mut text, &stream.name, format_args!("{}", describe_stream(stream)?))?;
+        row(&mut text, &stream.name, format_args!("{}", describe_stream(stream, &plan.collection)?))?;
+    }
+    if let Some(practice) = &plan.practice {
+        row(&mut text, "practice", format_args!("{}", describe_practice(practice)))?;
     }
     row(&mut text, "trace", format_args!("{}", describe_trace(&plan.trace)))?;
     for gate in &plan.gates {
@@ -61,6 +64,27 @@ fn describe_trace(trace: &trace::Settings) -> String {
     format!("{} of the requests{bursts}, spans to {goes}", trace.sample_fraction.percent())
 }
 
+/// A value as a scenario writes it, without quotes around a text.
+fn as_typed(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(serde_json::Value::Object(keys)) => {
+            let pairs: Vec<String> = keys.iter().map(|(key, value)| format!("{key} {}", as_typed(value))).collect();
+            format!("({})", pairs.join(", "))
+        }
+        other => other.map(|value| value.to_string()).unwrap_or_default(),
+    }
+}
+
+/// What differs from a target that searches exactly and answers as soon as it can.
+fn describe_practice(practice: &practice::Settings) -> String {
+    let keys = |settings: &practice::Settings| serde_json::to_value(settings).unwrap_or_default();
+    let (own, plain) = (keys(practice), keys(&practice::Settings::default()));
+    let differing = own.as_object().into_iter().flatten().filter(|(key, value)| plain.get(key) != Some(value));
+    let told: Vec<String> = differing.map(|(key, value)| format!("{key} {}", as_typed(value))).collect();
+    if told.is_empty() { "searches exactly, answers as soon as it can".to_owned() } else { told.join(", ") }
+}
+
 fn counted(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
@@ -75,15 +99,23 @@ fn collection(collection: &CollectionSettings) -> Result<String, fmt::Error> {
         counted(collection.rows.get(), "row"),
         collection.dim(),
         collection.index.kind,
-        serde_json::to_value(collection.metric()).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default(),
+        as_typed(&collection.metric()),
     );
     write!(text, "; made before the run, {} after it", if collection.keep { "kept" } else { "dropped" })?;
     Ok(text)
 }
 
-fn describe_stream(stream: &Stream) -> Result<String, fmt::Error> {
+fn describe_stream(stream: &Stream, collection: &CollectionSettings) -> Result<String, fmt::Error> {
     let mut text = match &stream.operation {
-        Operation::Search(search) => format!("search, top {}", search.top_k),
+        Operation::Search(search) => {
+            let consistency = match search.consistency {
+                Some(level) => format!("consistency {}", as_typed(&level)),
+                None if collection.reuse => "the collection's own consistency".to_owned(),
+                None => format!("consistency {}, the collection's", as_typed(&collection.consistency)),
+            };
+            let params: String = search.params.iter().map(|(key, value)| format!(", {key} {}", as_typed(value))).collect();
+            format!("search, top {}, {consistency}{params}", search.top_k)
+        }
         Operation::Insert(insert) => format!("insert, {} a request", counted(insert.batch.into(), "row")),
     };
     match &stream.load.shape {

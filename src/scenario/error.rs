@@ -28,6 +28,15 @@ pub enum ScenarioError {
         /// What is read at most.
         most: u64,
     },
+    /// A JSON file that is no run's.
+    #[error(
+        "`{}` holds no plan of a run; give a scenario file (TOML), or a run directory or its run.json to run its plan again",
+        path.display()
+    )]
+    NoPlan {
+        /// What was asked for.
+        path: PathBuf,
+    },
     /// A key or value is wrong.
     #[error(transparent)]
     Wrong(#[from] Box<Diagnostic>),

@@ -2,6 +2,9 @@
 //!
 //! A key is a path with dots: `load.duration`, `trace.sample_fraction`, `gates."readers.response.p99"`. A stream stands under
 //! its name: `readers.rate`. The value is TOML, or a bare text where it is not: `readers.rate=500/s`.
+//!
+//! Keys that exclude each other take each other's place: `readers.workers=4` makes a closed loop of a stream to which the file
+//! gives a `rate`, and `readers.rate=500/s` the other way round.
 
 use toml::de::{DeTable, DeValue};
 
@@ -48,6 +51,10 @@ pub(super) fn apply(root: &mut Node, typed: &str, index: usize) -> Result<(), Fa
             &format!("write {name}.{} instead", rest.get(2).or(rest.get(1)).map_or("rate", String::as_str)),
         ));
     }
+    let of_stream = path.len() > rest.len();
+    if of_stream && let [key] = rest {
+        make_way(at, key);
+    }
     for key in rest {
         if !matches!(at.value, Value::Table(_)) {
             return Err(wrong(format!("`{key}` cannot be set in what is not a table"), "set the whole value instead"));
@@ -56,6 +63,24 @@ pub(super) fn apply(root: &mut Node, typed: &str, index: usize) -> Result<(), Fa
     }
     *at = node;
     Ok(())
+}
+
+/// How a stream's requests go: exactly one of them.
+const SHAPES: [&str; 3] = ["rate", "stages", "workers"];
+/// Belong to open loops.
+const OF_OPEN_LOOPS: [&str; 2] = ["arrivals", "max_in_flight"];
+
+/// Takes from a stream what the file says about its load and what cannot stand beside `key`: so an override turns an open loop
+/// into a closed one and back. What another override said stays, and the two are refused together.
+fn make_way(stream: &mut Node, key: &str) {
+    let Value::Table(entries) = &mut stream.value else { return };
+    if !SHAPES.contains(&key) {
+        return;
+    }
+    entries.retain(|entry| {
+        let excluded = SHAPES.contains(&entry.key.as_str()) || (key == "workers" && OF_OPEN_LOOPS.contains(&entry.key.as_str()));
+        entry.key == key || !excluded || matches!(entry.node.place, Place::Override(_))
+    });
 }
 
 /// Sets a key of the root to a whole number.

@@ -28,18 +28,44 @@ pub struct Overrides {
 /// No scenario is longer: what is, is another file taken for one.
 const LONGEST: u64 = 1 << 20;
 
-/// Reads a scenario file.
+/// The document of a run directory.
+const RUN_FILE: &str = "run.json";
+
+/// Reads a scenario file; or, where `path` is a run directory or its `run.json`, the plan that was run, so that it is run again.
 ///
 /// # Errors
 /// Where the file cannot be read, or for the first thing in it that is wrong.
 pub fn read(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioError> {
     let failed = |cause| ScenarioError::Read { path: path.to_owned(), cause };
+    let inside = path.join(RUN_FILE);
+    if inside.is_file() {
+        return read_stored(&inside, overrides);
+    }
+    if path.extension().is_some_and(|extension| extension == "json") {
+        return read_stored(path, overrides);
+    }
     let size = fs::metadata(path).map_err(failed)?.len();
     if size > LONGEST {
         return Err(ScenarioError::TooLong { path: path.to_owned(), size, most: LONGEST });
     }
     let text = fs::read_to_string(path).map_err(failed)?;
     parse(&text, &path.display().to_string(), overrides)
+}
+
+/// Reads the plan that stands in a `run.json`: the scenario of that run with every default filled in, its seed included.
+fn read_stored(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioError> {
+    let failed = |cause| ScenarioError::Read { path: path.to_owned(), cause };
+    let document = fs::read_to_string(path).map_err(failed)?;
+    let no_plan = || ScenarioError::NoPlan { path: path.to_owned() };
+    let mut document: serde_json::Value = serde_json::from_str(&document).map_err(|_| no_plan())?;
+    let plan = document.get_mut("plan").and_then(serde_json::Value::as_object_mut).filter(|plan| !plan.is_empty()).ok_or_else(no_plan)?;
+    // TOML's whole numbers end at 63 bits, seeds at 64.
+    let seed = plan.remove("seed").and_then(|seed| seed.as_u64());
+    let of_its_own = overrides.seed.is_some() || overrides.set.iter().any(|set| set.trim_start().starts_with("seed"));
+    let overrides = Overrides { seed: if of_its_own { overrides.seed } else { seed }, set: overrides.set.clone() };
+    // As TOML it goes the way of every scenario: overrides, checks, and errors that point.
+    let text = toml::to_string(&plan).map_err(|_| no_plan())?;
+    parse(&text, &format!("{} (its plan)", path.display()), &overrides)
 }
 
 /// Reads the text of a scenario that came from `origin`, the path of a file.

@@ -220,6 +220,12 @@ fn shape(typed: &StreamTable, place: &Place, load: &Load) -> Result<Shape, Probl
             (vec![Stage::steady(rate, load.duration)], rate)
         }
     };
+    let requests: f64 = stages.iter().map(Stage::requests).sum();
+    if requests < 1.0 {
+        let key = if typed.stages.is_some() { "stages" } else { "rate" };
+        let message = format!("{name}.{key}: over {} this plans {requests:.2} requests, less than one", load.duration);
+        return Err(place.problem(key, message, "raise the rate, or lengthen load.duration"));
+    }
     Ok(Shape::Open { arrivals, warmup, stages, max_in_flight: max_in_flight as usize })
 }
 

@@ -64,7 +64,7 @@ fn what_is_left_out_gets_its_default() {
     assert_eq!(plan.streams[0].load, StreamLoad { shape: open, timeout: Nanos::from_secs(10), forced: false });
     assert_eq!(plan.streams[0].operation, Operation::Search(SearchSettings { top_k: 10, consistency: None, params: [].into() }));
     assert_eq!(plan.streams[1].load.shape, Shape::Closed { workers: 4 });
-    assert_eq!(plan.gates.iter().map(ToString::to_string).collect::<Vec<_>>(), ["readers.response.p99 < 20ms", "errors < 0.001"]);
+    assert_eq!(plan.gates.iter().map(ToString::to_string).collect::<Vec<_>>(), ["readers.response.p99 < 20ms", "errors < 0.1%"]);
     assert!(plan.practice.is_some(), "the built-in target has settings even where none were typed");
 }
 
@@ -227,7 +227,7 @@ fn wrong_overrides_are_shown_as_they_were_typed() {
         ("readers.rate.x=5", &["cannot be set in what is not a table"]),
         ("readers.rate=0/s", &["--set readers.rate=0/s: readers.rate: a rate of zero"]),
         ("readers.raet=5/s", &["--set readers.raet=5/s: stream `readers`: unknown key `raet`", "did you mean `rate`?"]),
-        ("readers.workers=5", &["--set readers.workers=5: stream `readers` gives both"]),
+        ("writers.arrivals=poisson", &["--set writers.arrivals=poisson: writers.arrivals: belongs to open loops"]),
         ("load.duration=[", &["this is not TOML"]),
         ("load=5", &["load: found the number 5, expected a table"]),
         ("collection.dim=70000", &["--set collection.dim=70000: collection.dim: 70000"]),
@@ -235,6 +235,35 @@ fn wrong_overrides_are_shown_as_they_were_typed() {
         let error = with(&[set]).unwrap_err();
         assert!(parts.iter().all(|part| error.contains(part)), "{set}: {error}");
     }
+}
+
+#[test]
+fn an_override_turns_an_open_loop_into_a_closed_one_and_back() {
+    let shape = |set: &[&str], stream: usize| with(set).map(|plan| plan.streams[stream].load.shape.clone());
+    assert_eq!(shape(&["readers.workers=5"], 0), Ok(Shape::Closed { workers: 5 }));
+    let Ok(Shape::Open { stages, .. }) = shape(&["writers.rate=70/s"], 1) else { panic!("an open loop") };
+    assert_eq!(stages, [Stage::steady(rate(70.0), Nanos::from_secs(20))]);
+    let Ok(Shape::Open { stages, .. }) = shape(&["readers.stages=[{ rate = \"9/s\", for = \"20s\" }]"], 0) else { panic!("an open loop") };
+    assert_eq!(stages, [Stage::steady(rate(9.0), Nanos::from_secs(20))]);
+    // What only open loops have goes with the rate; what was typed for this run does not.
+    let open = RIGHT.replace("rate = \"500/s\"", "rate = \"500/s\"\narrivals = \"constant\"\nmax_in_flight = 7");
+    let set = |set: &[&str]| Overrides { set: set.iter().map(|&set| set.to_owned()).collect(), seed: None };
+    let plan = parse(&open, "s.toml", &set(&["readers.workers=5"])).unwrap();
+    assert_eq!(plan.streams[0].load.shape, Shape::Closed { workers: 5 });
+    let error = parse(&open, "s.toml", &set(&["readers.arrivals=poisson", "readers.workers=5"])).unwrap_err().to_string();
+    assert!(error.contains("readers.arrivals: belongs to open loops"), "{error}");
+    let error = with(&["readers.workers=5", "readers.rate=70/s"]).unwrap_err();
+    assert!(error.contains("stream `readers` gives both `rate` and `workers`"), "{error}");
+}
+
+#[test]
+fn a_load_of_less_than_one_request_is_refused() {
+    let error = with(&["readers.rate=2/m"]).unwrap_err();
+    assert!(error.contains("--set readers.rate=2/m: readers.rate: over 20s this plans 0.67 requests, less than one"), "{error}");
+    assert!(error.contains("lengthen load.duration"), "{error}");
+    assert!(with(&["readers.rate=3/m"]).is_ok());
+    let error = staged(r#"[{ rate = "0/s", for = "1s" }, { rate = "1/s", for = "1s", ramp = true }]"#).unwrap_err();
+    assert!(error.starts_with("s.toml:11:") && error.contains("readers.stages: over 2s this plans 0.50 requests"), "{error}");
 }
 
 /// `stages` in place of the readers' rate, and the measured phase left to them.
