@@ -299,6 +299,45 @@ fn a_collection_that_took_the_place_of_ours_is_not_dropped() {
     });
 }
 
+/// The practice target, gone when the collection is to be dropped; it `comes_back` after the first attempt to reach it, empty.
+fn leave_while_gone(reach_within: &str, comes_back: bool) -> Result<(), SetupError> {
+    let listen = |address: &str| practice::Server::start(practice::Settings::default(), address.parse().unwrap(), None);
+    let server = listen("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}", server.addr());
+    let target = TargetSettings { connect_within: reach_within.parse().unwrap(), ..TargetSettings::at(uri.parse().unwrap()) };
+    let connection = Connection::new(&target, &uri, |_| None).unwrap();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let mut setup = Setup::connect(connection.client().await.unwrap(), &target, &uri).await.unwrap();
+        setup.prepare(&settings("gone"), Seed(1), &mut |_| {}).await.unwrap();
+        let address = server.addr().to_string();
+        server.stop();
+        let returning = async {
+            if !comes_back {
+                return None;
+            }
+            let deaf = tokio::net::TcpListener::bind(&address).await.unwrap();
+            drop(deaf.accept().await.unwrap());
+            drop(deaf);
+            Some(listen(&address).unwrap())
+        };
+        tokio::join!(setup.leave(), returning).0
+    })
+}
+
+#[test]
+fn a_target_that_is_gone_for_a_moment_is_asked_again_to_drop_the_collection() {
+    if let Err(error) = leave_while_gone("30s", true) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn a_target_that_stays_away_is_given_up_and_the_cause_is_told() {
+    let error = leave_while_gone("300ms", false).unwrap_err();
+    assert!(matches!(&error, SetupError::Call { rpc: "DescribeCollection", .. }), "{error}");
+    assert!(error.to_string().contains("UNAVAILABLE"), "{error}");
+}
+
 #[test]
 fn set_up_that_is_interrupted_is_cleaned_up() {
     run(async |target| {

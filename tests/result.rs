@@ -57,14 +57,14 @@ fn a_run_that_ended_reads_back_as_it_was_written() {
     let mut document = RunDocument::begun(run.id(), "quickstart", STARTED);
     document.partial = false;
     document.trust = Trust::Valid;
-    document.output.intervals = writer.finish().unwrap();
-    document.output.requests_kept = counts.kept;
+    document.output.intervals = Some(writer.finish().unwrap());
+    document.output.requests_kept = Some(counts.kept);
     document.streams.push(Stream { name: "readers".to_owned(), ..Stream::default() });
     run.finish(&document).unwrap();
 
     let stored = result::read(run.path()).unwrap();
     assert_eq!((&stored.document, stored.ending), (&document, Ending::Whole));
-    assert_eq!((stored.document.output.intervals, stored.times["readers"].response.count()), (6, 300));
+    assert_eq!((stored.document.output.intervals, stored.times["readers"].response.count()), (Some(6), 300));
     assert_eq!(stored.requests().unwrap().iter().map(|request| request.sequence).collect::<Vec<_>>(), [0, 1, 2, 9]);
     assert_eq!(stored.spans_file(), None);
     assert_eq!(result::read(&run.path().join("run.json")).unwrap(), stored, "the document's own path will do");

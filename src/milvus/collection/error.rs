@@ -95,6 +95,28 @@ pub enum SetupError {
     Timer(#[source] std::io::Error),
 }
 
+impl SetupError {
+    /// Whether the same call may succeed a moment later: the target was out of reach, restarting, or had too much to do.
+    pub(super) fn may_pass(&self) -> bool {
+        use tonic::Code;
+        match self {
+            Self::Call { source, .. } => matches!(
+                source.code(),
+                // A connection that is lost in mid-call shows as any of these.
+                Code::Unavailable
+                    | Code::Unknown
+                    | Code::Internal
+                    | Code::Cancelled
+                    | Code::Aborted
+                    | Code::DeadlineExceeded
+                    | Code::ResourceExhausted
+            ),
+            Self::Refused { code, .. } => code::RATE_LIMIT.contains(code),
+            _ => false,
+        }
+    }
+}
+
 /// A gRPC status in words.
 fn told(status: &tonic::Status) -> String {
     let name = crate::trace::Outcome::Grpc(i32::from(status.code()) as u8);

@@ -71,6 +71,8 @@ pub struct Prepared {
 pub struct Setup {
     rpc: Rpc,
     made: Option<Made>,
+    /// How long a target that is out of reach is asked again, when it is left.
+    reach_within: Nanos,
 }
 
 /// The collection that this run made.
@@ -98,7 +100,7 @@ impl Setup {
         {
             rpc.version = answer.version;
         }
-        Ok(Self { rpc, made: None })
+        Ok(Self { rpc, made: None, reach_within: target.connect_within })
     }
 
     /// What the target says it is, such as `v2.5.11`.
@@ -193,12 +195,26 @@ impl Setup {
 
     /// Drops the collection where this run made it and it is not to be kept. Does nothing the second time.
     ///
+    /// A load may have left the target out of breath: it is asked again for as long as it was given to answer at first
+    /// (`target.connect_within`).
+    ///
     /// # Errors
     /// Where it could not be dropped: it is still there then.
     pub async fn leave(&mut self) -> Result<(), SetupError> {
         let Some(made) = self.made.take().filter(|made| !made.keep) else { return Ok(()) };
         let deadline = Deadline::new(&made.name, DROP_WITHIN);
-        let there = describe::describe(&self.rpc, &made.name, &deadline).await?;
+        let again = Deadline::new(&made.name, self.reach_within);
+        loop {
+            match self.drop_made(&made, &deadline).await {
+                Err(error) if error.may_pass() && self.rpc.pause(&again, "dropped").await.is_ok() => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Safe to repeat: what is gone, or not ours, is left alone.
+    async fn drop_made(&self, made: &Made, deadline: &Deadline) -> Result<(), SetupError> {
+        let there = describe::describe(&self.rpc, &made.name, deadline).await?;
         // Somebody may have dropped ours and made another of that name meanwhile: that one is not ours to drop.
         let mark = there.and_then(|there| Mark::read(&there.schema?.description));
         if mark != Some(made.mark) {
@@ -207,7 +223,7 @@ impl Setup {
         let request = pb::DropCollectionRequest { collection_name: made.name.clone(), ..Default::default() };
         let _: common::Status = self
             .rpc
-            .call_before("DropCollection", &deadline, request, async |mut client, request| client.drop_collection(request).await)
+            .call_before("DropCollection", deadline, request, async |mut client, request| client.drop_collection(request).await)
             .await?;
         Ok(())
     }

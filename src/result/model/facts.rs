@@ -48,6 +48,8 @@ pub struct Target {
     pub version: Option<String>,
     /// The practice target ran inside this process, and its CPU stands in the generator's figures too.
     pub in_process: bool,
+    /// Why the collection that this run made could not be dropped, and is there still; `null` where it is gone, or is kept.
+    pub not_dropped: Option<String>,
 }
 
 /// A part of a run.
@@ -92,12 +94,12 @@ pub struct Phase {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Output {
-    /// Intervals in `latency.hlog`, of all tags.
-    pub intervals: u64,
-    /// Requests in `requests.jsonl`.
-    pub requests_kept: u64,
-    /// Sampled requests that could have been kept.
-    pub requests_seen: u64,
+    /// Intervals in `latency.hlog`, of all tags; `null` where it could not be written whole.
+    pub intervals: Option<u64>,
+    /// Requests in `requests.jsonl`; `null` where it could not be written whole.
+    pub requests_kept: Option<u64>,
+    /// Sampled requests that could have been kept; likewise.
+    pub requests_seen: Option<u64>,
     /// The chance that a sampled request had of being kept; 1 up to the cap.
     pub keep_probability: Option<f64>,
     /// Spans in `spans.jsonl`.
