@@ -10,6 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 use assert_cmd::cargo::cargo_bin;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tailtrace::result::model::RunDocument;
 use tempfile::TempDir;
 
 /// A second and a half in all: what a test of the way through needs, and no figure worth reading.
@@ -193,7 +194,23 @@ fn a_connection_that_is_cut_costs_what_was_on_its_way_and_not_the_run() {
     assert_eq!(count("scheduled"), count("ok") + count("failed") + count("timed_out") + count("unfinished"));
     // The last second has answers too: the run did not end with a connection.
     let seconds = readers["seconds"].as_array().unwrap();
-    assert!(seconds.iter().any(|second| second["second"] == 0 && second["completed"].as_u64() > Some(100)), "{seconds:?}");
+    assert!(seconds.iter().any(|second| second["second"] == 0 && second["ok"].as_u64() > Some(100)), "{seconds:?}");
+}
+
+/// Every fourth search or so takes longer than it may: those have times of their own, at the limit, and leave the run suspect.
+#[test]
+fn requests_that_time_out_have_a_histogram_of_their_own_and_take_from_trust() {
+    let folder = folder();
+    let more = ["--json", "--quiet", "--set", "practice.service=exponential 20ms", "--set", "readers.timeout=30ms"];
+    let output = run(folder.path(), &more);
+    let document = RunDocument::from_json(&text(&output.stdout)).unwrap();
+    assert_eq!(document.broken_equations(), Vec::<String>::new());
+    let readers = document.stream("readers").unwrap();
+    let [timed_out] = &readers.failures[..] else { panic!("one status: {:?}", readers.failures) };
+    assert_eq!((timed_out.status.as_str(), timed_out.count), ("timed_out", readers.timed_out));
+    assert!(readers.timed_out > 0 && readers.ok > 0, "{} timed out, {} ok", readers.timed_out, readers.ok);
+    assert!(timed_out.response.min_ns >= Some(29_900_000), "{:?}", timed_out.response);
+    assert!(document.findings.iter().any(|finding| finding.code == "requests-timed-out"), "{:?}", document.findings);
 }
 
 #[test]

@@ -133,8 +133,11 @@ fn every_table_of_the_schema_is_in_the_scenario_document() {
 
 /// A document in which nothing is left out.
 fn full() -> RunDocument {
-    let latency =
-        || Latency { intervals: [("p99_ns".to_owned(), [1, 2])].into(), more: [("p99_5_ns".to_owned(), 1)].into(), ..Latency::default() };
+    let latency = || Latency {
+        intervals: [("p99_ns".to_owned(), (1, Some(2)))].into(),
+        more: [("p99_5_ns".to_owned(), 1)].into(),
+        ..Latency::default()
+    };
     let mut stream = Stream { response: latency(), service: latency(), lateness: latency(), ..Stream::default() };
     stream.recall = Some(Recall::default());
     stream.errors.insert("UNAVAILABLE".to_owned(), 1);

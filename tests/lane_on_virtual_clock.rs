@@ -250,7 +250,8 @@ fn what_was_never_sent_when_the_drain_ended_is_unfinished() {
     assert_eq!(counts.unfinished, counts.scheduled - counts.ok);
     assert!(counts.scheduled - counts.sent >= 390, "{counts:?}");
     assert_eq!(total.response.count(), 1_000, "all of them are in the response times");
-    assert_eq!(record.censored_response.count(), counts.unfinished);
+    assert_eq!((record.unfinished_response.count(), record.timed_out_response.count()), (counts.unfinished, 0));
+    assert_eq!(record.censored_response(), record.unfinished_response);
     assert_eq!(total.service.count(), counts.sent, "what was not sent has no service time");
 }
 
@@ -262,7 +263,8 @@ fn a_request_that_takes_too_long_is_given_up_and_kept_as_censored() {
     let counts = record.counts;
     assert_eq!((counts.scheduled, counts.ok, counts.timed_out, counts.unfinished), (1_000, 900, 100, 0));
     assert_eq!(total.response.count(), 1_000);
-    let (least, most) = (record.censored_response.min_ns(), record.censored_response.max_ns());
+    assert_eq!((record.timed_out_response.count(), record.unfinished_response.count()), (100, 0));
+    let (least, most) = (record.timed_out_response.min_ns(), record.timed_out_response.max_ns());
     // The dispatcher looks for them at least every 10 ms.
     assert!(least >= 499 * MILLI && most <= 511 * MILLI, "given up after {least} to {most} ns");
 }
@@ -272,7 +274,7 @@ fn a_timeout_shorter_than_any_tick_is_kept_and_requests_still_go() {
     let load = StreamLoad { timeout: Nanos(1), ..open(Process::Constant, 100.0, 10, 1_000) };
     let (record, _) = Run::of(vec![load]).against(after(MILLI)).stream(0);
     assert_eq!((record.counts.scheduled, record.counts.sent, record.counts.timed_out), (1_000, 1_000, 1_000));
-    let most = record.censored_response.max_ns();
+    let most = record.timed_out_response.max_ns();
     assert!(most <= MILLI / 5, "given up after {most} ns");
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::load::{Measured, Shape, Stage, StreamLoad, StreamMeasured};
-use crate::result::model::{self, Latency, Percentile, SampledBy, TimerError, Trace};
-use crate::scenario::{Gate, Metric, Statistic, Time};
+use crate::result::model::{self, Latency, SampledBy, TimerError, Trace};
+use crate::scenario::{Gate, Metric, Percentile, Statistic, Time};
 use crate::stats::CONFIDENCE;
 use crate::stats::arrivals;
 use crate::stats::batches::Batches;
@@ -32,6 +32,8 @@ pub(super) struct Frame<'a> {
     pub(super) origin: crate::clock::Moment,
     /// How long the measured phase lasted.
     pub(super) duration: Nanos,
+    /// Over how many machines the load is spread: this one has each so many-th request.
+    pub(super) shards: u64,
     /// The Jaeger whose pages are linked.
     pub(super) jaeger: Option<&'a str>,
     /// Percentiles that the document has to hold beside its own.
@@ -55,7 +57,7 @@ pub(super) fn stream(asked: Asked<'_>, measured: &StreamMeasured, frame: Frame<'
         name: asked.name.to_owned(),
         operation: asked.operation.to_owned(),
         load_loop: if open.is_some() { model::Loop::Open } else { model::Loop::Closed },
-        asked_per_s: open.map(|stages| mean_rate(stages)),
+        asked_per_s: open.map(|stages| mean_rate(stages) / frame.shards as f64),
         achieved_per_s: counts.ok as f64 / seconds,
         scheduled: counts.scheduled,
         sent: counts.sent,
@@ -64,14 +66,14 @@ pub(super) fn stream(asked: Asked<'_>, measured: &StreamMeasured, frame: Frame<'
         timed_out: counts.timed_out,
         unfinished: counts.unfinished,
         errors: record.failures.iter().map(|failures| (failures.outcome.to_string(), failures.count)).collect(),
-        response: latency(Time::Response, &measured.response, &record.censored_response, &measured.series.response),
+        response: latency(Time::Response, &measured.response, &record.censored_response(), &measured.series.response),
         service: latency(Time::Service, &measured.service, &record.censored_service, &measured.series.service),
         lateness: lateness(&measured.lateness, asked.name, frame.gates),
         recall: None,
         failures: failures(measured),
-        seconds: per_second(measured),
+        seconds: per_second(measured, open, frame.shards),
         checks: model::Checks {
-            arrivals: open.and_then(|_| check_arrivals(asked.load, measured)),
+            arrivals: open.and_then(|_| check_arrivals(asked.load, measured, frame.shards)),
             stationarity: check_stationarity(measured, open),
         },
         slowest: record.slowest.iter().take(SLOWEST_SHOWN).map(|finished| slow_request(finished, frame)).collect(),
@@ -90,20 +92,18 @@ fn of_censored(sample: &Censored, batches: &Batches) -> Latency {
     let median = batches.effective_count(0.5);
     latency.effective_count = (median > 0.0).then_some(median as u64);
     let mut intervals = BTreeMap::new();
-    for percentile in Percentile::ALL {
+    for percentile in Percentile::SUMMARY {
         let (key, q) = (percentile.key(), percentile.quantile());
         let figure = sample.quantile(q);
         latency.set(percentile, figure.ns);
         if figure.at_least {
-            latency.at_least.push(key.to_owned());
+            latency.at_least.push(key.clone());
         }
         match sample.interval(q, batches.effective_count(q), CONFIDENCE) {
-            Some((low, high)) => {
-                intervals.insert(key.to_owned(), [low, high]);
+            Some(interval) => {
+                intervals.insert(key, interval);
             }
-            // Where the interval's upper end is only a lower bound it is not the samples that are too few.
-            None if figure.at_least => {}
-            None => latency.too_few.push(key.to_owned()),
+            None => latency.too_few.push(key),
         }
     }
     if sample.censored() > 0 {
@@ -117,15 +117,14 @@ fn of_censored(sample: &Censored, batches: &Batches) -> Latency {
 fn with_gated(mut latency: Latency, sample: &Censored, stream: &str, time: Time, gates: &[Gate]) -> Latency {
     for gate in gates {
         let Metric::Time { stream: of, time: at, statistic: Statistic::Percentile(percentile) } = &gate.metric else { continue };
-        let key = percentile.json_key();
-        if of != stream || *at != time || sample.all().is_empty() || Percentile::ALL.iter().any(|known| known.key() == key) {
+        if of != stream || *at != time || sample.all().is_empty() || Percentile::SUMMARY.contains(percentile) {
             continue;
         }
         let figure = sample.quantile(percentile.quantile());
         if figure.at_least {
-            latency.at_least.push(key.clone());
+            latency.at_least.push(percentile.key());
         }
-        latency.more.insert(key, figure.ns);
+        latency.set(*percentile, figure.ns);
     }
     latency
 }
@@ -189,19 +188,20 @@ fn failures(measured: &StreamMeasured) -> Vec<model::Failures> {
         response: Latency::of(&failures.response),
         sample: Some(failures.reason.clone()).filter(|reason| !reason.is_empty()),
     });
-    let waited = |outcome: Outcome, count: u64| {
-        (count > 0).then(|| model::Failures { status: outcome.to_string(), count, response: Latency::default(), sample: None })
+    let waited = |outcome: Outcome, count: u64, response: &Histogram| {
+        (count > 0).then(|| model::Failures { status: outcome.to_string(), count, response: Latency::of(response), sample: None })
     };
     by_status
-        .chain(waited(Outcome::TimedOut, record.counts.timed_out))
-        .chain(waited(Outcome::Unfinished, record.counts.unfinished))
+        .chain(waited(Outcome::TimedOut, record.counts.timed_out, &record.timed_out_response))
+        .chain(waited(Outcome::Unfinished, record.counts.unfinished, &record.unfinished_response))
         .collect()
 }
 
-fn per_second(measured: &StreamMeasured) -> Vec<model::Second> {
+fn per_second(measured: &StreamMeasured, open: Option<&Vec<Stage>>, shards: u64) -> Vec<model::Second> {
     let of = |second: &crate::load::Second| model::Second {
         second: second.index,
-        completed: second.ok,
+        asked_per_s: open.map(|stages| asked_in_second(stages, second.index) / shards as f64),
+        ok: second.ok,
         failed: second.failed,
         mean_ns: second.mean_ns,
         p50_ns: second.p50_ns,
@@ -210,11 +210,12 @@ fn per_second(measured: &StreamMeasured) -> Vec<model::Second> {
     measured.series.seconds.iter().map(of).collect()
 }
 
-fn check_arrivals(load: &StreamLoad, measured: &StreamMeasured) -> Option<model::Arrivals> {
+fn check_arrivals(load: &StreamLoad, measured: &StreamMeasured, shards: u64) -> Option<model::Arrivals> {
     let Shape::Open { arrivals: process, stages, .. } = &load.shape else { return None };
     let sends: Vec<(u64, u64)> = measured.record.sends.iter().map(|send| (send.intended_ns, send.sent_ns)).collect();
-    let windows = arrivals::windows(&sends, measured.record.sends_window.0, |at| 1e9 / rate_at(stages, at).max(1e-9));
-    let check = arrivals::check(*process, 1, &windows);
+    let windows = arrivals::windows(&sends, measured.record.sends_window.0, |at| shards as f64 * 1e9 / rate_at(stages, at).max(1e-9));
+    // All lanes together sent every request of this machine's, which is each `shards`-th of the stream's.
+    let check = arrivals::check(*process, u32::try_from(shards).unwrap_or(u32::MAX), &windows);
     (check.samples >= arrivals::FEWEST_GAPS).then(|| model::Arrivals {
         process: process.to_string(),
         samples: check.samples as u64,
@@ -224,14 +225,28 @@ fn check_arrivals(load: &StreamLoad, measured: &StreamMeasured) -> Option<model:
     })
 }
 
+/// The mean of the planned rate over a second of the measured phase, or of the drain, where nothing is due.
+fn asked_in_second(stages: &[Stage], second: u64) -> f64 {
+    const SECOND: u64 = 1_000_000_000;
+    let (mut begin, mut asked) = (0, 0.0);
+    for stage in stages {
+        let end = begin + stage.length.0;
+        let (from, to) = ((second * SECOND).max(begin), ((second + 1) * SECOND).min(end));
+        if from < to {
+            // A stage is linear: its mean over a part is its value in the middle of it.
+            asked += stage.rate_at(Nanos(from.midpoint(to) - begin)) * Nanos(to - from).as_secs_f64();
+        }
+        begin = end;
+    }
+    asked
+}
+
 /// The planned rate so many ns into the measured phase.
 fn rate_at(stages: &[Stage], at_ns: u64) -> f64 {
     let mut begin = 0;
     for stage in stages {
         if at_ns < begin + stage.length.0 {
-            let along = (at_ns - begin) as f64 / stage.length.0 as f64;
-            let (from, to) = (stage.from.per_second(), stage.to.per_second());
-            return from + (to - from) * along;
+            return stage.rate_at(Nanos(at_ns - begin));
         }
         begin += stage.length.0;
     }
@@ -280,4 +295,43 @@ fn slow_request(finished: &Finished, frame: Frame<'_>) -> model::SlowRequest {
 /// A trace's page in Jaeger.
 pub(super) fn link(jaeger: Option<&str>, trace_id: &str) -> Option<String> {
     jaeger.map(|jaeger| format!("{}/trace/{trace_id}", jaeger.trim_end_matches('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::{Part, Schedule, Send};
+    use crate::units::Rate;
+
+    /// What one of two machines sends of a Poisson stream of 1,000/s over 20 s, exactly as planned.
+    #[test]
+    fn one_machines_part_of_the_arrivals_is_on_the_plan() {
+        let rate = Rate::from_per_second(1_000.0).unwrap();
+        let stages = vec![Stage::steady(rate, Nanos::from_secs(20))];
+        let shape = Shape::Open { arrivals: arrivals::Process::Poisson, warmup: rate, stages, max_in_flight: 1 };
+        let part = Part { shards: 2, ..Part::WHOLE };
+        let sends = Schedule::new(&shape, Nanos::ZERO, 7, part).unwrap();
+        let mut measured = StreamMeasured::default();
+        measured.record.sends = sends.map(|arrival| Send { intended_ns: arrival.due.0, sent_ns: arrival.due.0 }).collect();
+        measured.record.sends_window = Nanos::from_secs(1);
+        let load = StreamLoad { shape, timeout: Nanos::from_secs(1) };
+        let off_plan = |shards| check_arrivals(&load, &measured, shards).unwrap().off_plan;
+        assert!(!off_plan(2));
+        assert!(off_plan(1), "half of a stream is not the whole of one");
+    }
+
+    #[test]
+    fn the_seconds_ask_for_what_the_stages_do_and_for_nothing_after_them() {
+        let rate = |per_second| Rate::from_per_second(per_second).unwrap();
+        let stage = |from, to, ms| Stage { from: rate(from), to: rate(to), length: Nanos::from_millis(ms) };
+        // 100/s for 1.5 s; a ramp to 300/s within 1 s; a pause of 1.5 s.
+        let stages = [stage(100.0, 100.0, 1_500), stage(100.0, 300.0, 1_000), stage(0.0, 0.0, 1_500)];
+        let asked: Vec<f64> = (0..6).map(|second| asked_in_second(&stages, second)).collect();
+        // Second 1 holds 50 and the ramp's first half (100 to 200 over 0.5 s: 75); second 2 its other half, 125.
+        for (asked, expected) in asked.iter().zip([100.0, 125.0, 125.0, 0.0, 0.0, 0.0]) {
+            assert!((asked - expected).abs() < 1e-9, "{asked} for {expected}");
+        }
+        let whole: f64 = stages.iter().map(Stage::requests).sum();
+        assert!((asked.iter().sum::<f64>() - whole).abs() < 1e-9);
+    }
 }

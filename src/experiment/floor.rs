@@ -72,12 +72,14 @@ pub(super) fn measure(
     }))
 }
 
-/// One stream with the rate of all open ones together, or else as many workers as all closed ones.
+/// One stream with the rate of all open ones together, each in its densest stage, or else as many workers as all closed ones.
 fn null_load(streams: &[StreamLoad]) -> StreamLoad {
     let rate: f64 = streams
         .iter()
         .filter_map(|stream| match &stream.shape {
-            Shape::Open { stages, .. } => stages.first().map(|stage| stage.from.per_second().max(stage.to.per_second())),
+            Shape::Open { stages, .. } => {
+                Some(stages.iter().flat_map(|stage| [stage.from, stage.to]).map(Rate::per_second).fold(0.0, f64::max))
+            }
             Shape::Closed { .. } => None,
         })
         .sum();
@@ -95,4 +97,31 @@ struct Unwatched;
 
 impl IntervalSink for Unwatched {
     fn interval(&mut self, _: &Interval) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(stages: &[(f64, f64)]) -> StreamLoad {
+        let rate = |per_second| Rate::from_per_second(per_second).unwrap();
+        let stages: Vec<Stage> = stages.iter().map(|(from, to)| Stage { from: rate(*from), to: rate(*to), length: LENGTH }).collect();
+        let shape = Shape::Open { arrivals: Process::Poisson, warmup: rate(1.0), stages, max_in_flight: 1 };
+        StreamLoad { shape, timeout: LENGTH }
+    }
+
+    fn rate_of(load: &StreamLoad) -> f64 {
+        let Shape::Open { stages, .. } = &load.shape else { panic!("{load:?}") };
+        stages[0].from.per_second()
+    }
+
+    #[test]
+    fn the_floor_is_measured_at_the_densest_stage_of_every_stream() {
+        let later = [open(&[(100.0, 100.0), (100.0, 900.0), (50.0, 50.0)]), open(&[(300.0, 300.0)])];
+        assert_eq!(rate_of(&null_load(&later)), 1_200.0);
+        assert_eq!(rate_of(&null_load(&[open(&[(1.0, 1.0)])])), LOWEST_RATE);
+        assert_eq!(rate_of(&null_load(&[open(&[(1.0, 1e6)])])), HIGHEST_RATE);
+        let closed = StreamLoad { shape: Shape::Closed { workers: 4 }, timeout: LENGTH };
+        assert_eq!(null_load(&[closed.clone(), closed]).shape, Shape::Closed { workers: 8 });
+    }
 }

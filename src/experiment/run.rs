@@ -17,6 +17,7 @@ use crate::result::model::{self, Phase, PhaseName, RunDocument};
 use crate::result::{IntervalWriter, RunDirectory, WallTime, this_host, this_tool};
 use crate::scenario::Plan;
 use crate::trace::{Decider, Environment};
+use crate::units::Causes;
 use crate::workload::{Purpose, Seed};
 
 use super::error::RunError;
@@ -29,6 +30,9 @@ use super::sending::{Own, Sending};
 use super::shared::Shared;
 use super::standing::Standing;
 use super::tracing::{self, Traced, Tracing};
+
+/// Machines that a run is spread over.
+const SHARDS: u64 = 1;
 
 /// What a run needs beside its plan.
 pub struct RunOptions<'a> {
@@ -179,10 +183,10 @@ impl Run<'_> {
         };
         let ((measured, exporter, requests, log), prepared) = result?;
         let traced = tracing.finish(exporter);
-        self.document.output.lost.extend(trouble);
+        self.document.target.not_dropped = trouble;
         match log {
-            Ok(intervals) => self.document.output.intervals = intervals,
-            Err(error) => self.document.output.lost.push(super::chain(&error)),
+            Ok(intervals) => self.document.output.intervals = Some(intervals),
+            Err(error) => self.document.output.lost.push(Causes(&error).to_string()),
         }
         self.conclude(&prepared, measured, traced, requests)
     }
@@ -203,6 +207,7 @@ impl Run<'_> {
         let sending = self.sending;
         operations(plan, sending, &work)?;
         let loads: Vec<StreamLoad> = plan.streams.iter().map(|stream| stream.load.clone()).collect();
+        observer.event(&Event::Floor);
         self.document.generator.floor = floor::measure(&loads, &work(0), lanes, plan.load.wait, &self.options.stop)?;
         if self.options.stop.is_stopped() {
             return Err(RunError::Interrupted);
@@ -219,7 +224,7 @@ impl Run<'_> {
             drain: plan.load.drain,
             lanes,
             shard: 0,
-            shards: 1,
+            shards: SHARDS,
             wait: plan.load.wait,
             propagation: plan.trace.propagation,
         };
@@ -250,7 +255,7 @@ impl Run<'_> {
     ) -> Result<(), RunError> {
         let plan = self.plan;
         let jaeger = plan.trace.jaeger.as_deref();
-        let frame = Frame { origin: self.origin, duration: measured.duration(), jaeger, gates: &plan.gates };
+        let frame = Frame { origin: self.origin, duration: measured.duration(), shards: SHARDS, jaeger, gates: &plan.gates };
         let asked = |stream: &crate::scenario::Stream, of: &load::StreamMeasured| {
             figures::stream(Asked { name: &stream.name, operation: stream.operation.name(), load: &stream.load }, of, frame)
         };
@@ -269,16 +274,16 @@ impl Run<'_> {
         let output = &mut self.document.output;
         match requests.finish(&slowest) {
             Ok(counts) => {
-                output.requests_kept = counts.kept;
-                output.requests_seen = counts.seen;
+                output.requests_kept = Some(counts.kept);
+                output.requests_seen = Some(counts.seen);
                 output.keep_probability = Some(counts.keep_probability);
             }
-            Err(error) => output.lost.push(super::chain(&error)),
+            Err(error) => output.lost.push(Causes(&error).to_string()),
         }
         if let Some(received) = traced.received {
             output.spans_received = received.spans + received.refused;
             output.spans_kept = received.spans;
-            output.lost.extend(received.error.map(|error| super::chain(&error)));
+            output.lost.extend(received.error.map(|error| Causes(&error).to_string()));
         }
         exemplars::choose(&mut self.document.streams, self.directory.path(), jaeger);
         self.document.partial = measured.stopped;

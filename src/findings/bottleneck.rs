@@ -1,6 +1,6 @@
 //! The generator, not the target, was the bottleneck.
 
-use crate::result::model::{RunDocument, Severity, Stream};
+use crate::result::model::{Lane, RunDocument, Severity, Stream};
 
 use super::Statement;
 use super::lanes::polls;
@@ -21,13 +21,14 @@ const STARVED_TIMER_NS: u64 = 1_000_000;
 pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
     let lanes = &document.generator.lanes;
     // A lane that waits for the processor has no time left either, however little it uses.
-    let busiest = if polls(document) { 0.0 } else { lanes.iter().map(|lane| lane.cpu_share + lane.wait_share).fold(0.0, f64::max) };
-    let waiting = lanes.iter().map(|lane| lane.wait_share).fold(0.0, f64::max);
+    let taken = |lane: &Lane| lane.cpu_share + lane.wait_share;
+    let busiest = lanes.iter().filter(|_| !polls(document)).max_by(|one, other| taken(one).total_cmp(&taken(other)));
+    let busiest = busiest.copied().unwrap_or_default();
     let timer = lanes.iter().filter_map(|lane| lane.timer_error.p50_ns).max().unwrap_or(0);
-    document.streams.iter().filter_map(|stream| of_stream(stream, busiest, waiting, timer)).collect()
+    document.streams.iter().filter_map(|stream| of_stream(stream, &busiest, timer)).collect()
 }
 
-fn of_stream(stream: &Stream, busiest: f64, waiting: f64, timer: u64) -> Option<Statement> {
+fn of_stream(stream: &Stream, busiest: &Lane, timer: u64) -> Option<Statement> {
     let (lateness, response) = (stream.lateness.p50_ns?, stream.response.p50_ns?);
     if lateness as f64 <= response as f64 * LATENESS_SHARE {
         return None;
@@ -38,14 +39,15 @@ fn of_stream(stream: &Stream, busiest: f64, waiting: f64, timer: u64) -> Option<
         time(lateness),
         time(response)
     );
-    let (cause, advice) = if busiest >= BUSY_LANE && waiting >= WAITING_LANE {
+    let (taken, waiting) = (busiest.cpu_share + busiest.wait_share, busiest.wait_share);
+    let (cause, advice) = if taken >= BUSY_LANE && waiting >= WAITING_LANE {
         (
             format!("a lane was ready all the time and had to leave the processor to other work for {} of it", percent(waiting)),
             "give the generator cores of its own (`taskset`, a quieter machine, a larger CPU limit), or lower the rate: these times are the machine's",
         )
-    } else if busiest >= BUSY_LANE {
+    } else if taken >= BUSY_LANE {
         (
-            format!("a lane used {} of its core, or waited for it", percent(busiest)),
+            format!("a lane used {} of its core, or waited for it", percent(taken)),
             "use more lanes (`load.lanes`) and a core for each, lower the rate, or add generators (shards): these times are the generator's own",
         )
     } else if timer > STARVED_TIMER_NS {
@@ -58,5 +60,6 @@ fn of_stream(stream: &Stream, busiest: f64, waiting: f64, timer: u64) -> Option<
     };
     let statement = Statement::new("generator-bottleneck", Severity::Invalid, format!("{late}, and {cause}"), advice).about(&stream.name);
     let statement = statement.figure("lateness_p50_ns", lateness).figure("response_p50_ns", response);
-    Some(statement.figure("busiest_lane_share", busiest).figure("timer_error_p50_ns", timer))
+    let statement = statement.figure("busiest_lane_cpu_share", busiest.cpu_share).figure("busiest_lane_wait_share", waiting);
+    Some(statement.figure("timer_error_p50_ns", timer))
 }

@@ -1,4 +1,4 @@
-//! Requests that failed, or were given up.
+//! Requests that failed, and streams of which nothing came.
 
 use crate::result::model::{RunDocument, Severity, Stream};
 
@@ -21,30 +21,47 @@ fn of_stream(stream: &Stream) -> Option<Statement> {
         let advice = "raise its rate or lengthen `load.duration`";
         return Some(Statement::new("nothing-scheduled", Severity::Suspect, message, advice).about(&stream.name));
     }
-    let not_ok = stream.failed + stream.timed_out;
-    let share = not_ok as f64 / stream.scheduled as f64;
-    let (code, severity) = match share {
-        _ if stream.ok == 0 && not_ok > 0 => ("nothing-succeeded", Severity::Suspect),
-        MANY.. => ("requests-failed", Severity::Suspect),
-        WORTH_A_WORD.. => ("requests-failed", Severity::Note),
+    if stream.ok == 0 && stream.failed + stream.timed_out > 0 {
+        return Some(nothing_succeeded(stream));
+    }
+    let share = stream.failed as f64 / stream.scheduled as f64;
+    let severity = match share {
+        MANY.. => Severity::Suspect,
+        WORTH_A_WORD.. => Severity::Note,
         _ => return None,
     };
+    let message = format!(
+        "{} of {} requests of `{}` failed ({}), {}",
+        stream.failed,
+        stream.scheduled,
+        stream.name,
+        percent(share),
+        most_of_them(stream)
+    );
+    let advice = "see the target's log for the cause; response percentiles are of the requests that were ok, failures have their own under `failures`";
+    let statement = Statement::new("requests-failed", severity, message, advice).about(&stream.name);
+    Some(statement.figure("failed", stream.failed).figure("share", share))
+}
+
+fn nothing_succeeded(stream: &Stream) -> Statement {
+    let (failed, timed_out) = (stream.failed, stream.timed_out);
+    let message = format!(
+        "not one of {} requests of `{}` succeeded: {failed} failed and {timed_out} timed out, {}",
+        stream.scheduled,
+        stream.name,
+        most_of_them(stream)
+    );
+    let advice = "see the target's log for the cause; `tailtrace check` shows what is sent where";
+    let statement = Statement::new("nothing-succeeded", Severity::Suspect, message, advice).about(&stream.name);
+    statement.figure("failed", failed).figure("timed_out", timed_out)
+}
+
+/// `most of them with UNAVAILABLE (3, "gone")`.
+fn most_of_them(stream: &Stream) -> String {
     let timed_out = ("timed_out".to_owned(), stream.timed_out);
     let kinds = stream.errors.clone().into_iter().chain([timed_out]);
     let (worst, count) = kinds.max_by_key(|(_, count)| *count).unwrap_or_default();
     let reason = stream.failures.iter().find(|failures| failures.status == worst).and_then(|failures| failures.sample.clone());
     let said = reason.map(|reason| format!(", \"{reason}\"")).unwrap_or_default();
-    let message = format!(
-        "{not_ok} of {} requests of `{}` failed or timed out ({}), most of them with {worst} ({count}{said})",
-        stream.scheduled,
-        stream.name,
-        percent(share)
-    );
-    let advice = if worst == "timed_out" {
-        "see what the target was busy with, lower the rate, or allow more `timeout`; percentiles hold the time these requests had waited"
-    } else {
-        "see the target's log for the cause; response percentiles are of the requests that were ok, failures have their own under `failures`"
-    };
-    let statement = Statement::new(code, severity, message, advice).about(&stream.name);
-    Some(statement.figure("failed", stream.failed).figure("timed_out", stream.timed_out).figure("share", share))
+    format!("most of them with {worst} ({count}{said})")
 }

@@ -11,11 +11,13 @@ mod arrivals;
 mod bottleneck;
 mod bounds;
 mod clock;
+mod collection;
 mod failures;
 mod floor;
 mod intervals;
 mod lanes;
 mod lateness;
+mod outage;
 mod output;
 mod partial;
 mod precision;
@@ -24,6 +26,7 @@ mod sampling;
 mod spans;
 mod statement;
 mod stationarity;
+mod timeouts;
 mod unfinished;
 
 use crate::result::model::{Finding, RunDocument, Trust};
@@ -34,11 +37,13 @@ use statement::Statement;
 type Rule = fn(&RunDocument) -> Vec<Statement>;
 
 /// Every rule. Those that take most from a run stand first; findings of one severity keep this order.
-const RULES: [Rule; 17] = [
+const RULES: [Rule; 20] = [
     partial::check,
     clock::check,
     bottleneck::check,
     unfinished::check,
+    outage::check,
+    timeouts::check,
     failures::check,
     lateness::check,
     arrivals::check,
@@ -52,6 +57,7 @@ const RULES: [Rule; 17] = [
     sampling::check,
     intervals::check,
     output::check,
+    collection::check,
 ];
 
 /// What is to be said about a run, the worst first.

@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::result::WallTime;
 use crate::result::model::{
-    Arrivals, Failures, Floor, Lane, Latency, LevelShift, Loop, Phase, PhaseName, Recall, SampledBy, Severity, Stationarity, Stream,
-    TimerError, Trend,
+    Arrivals, Failures, Floor, Lane, Latency, LevelShift, Loop, Phase, PhaseName, Recall, SampledBy, Second, Severity, Stationarity,
+    Stream, TimerError, Trend,
 };
 
 const MS: u64 = 1_000_000;
@@ -40,7 +40,7 @@ fn sound() -> RunDocument {
 type Change = fn(&mut RunDocument);
 
 /// (code, severity, what brings it up, the near miss that does not), thresholds as the method gives them.
-static TABLE: [(&str, Severity, Change, Change); 25] = [
+static TABLE: [(&str, Severity, Change, Change); 31] = [
     ("run-partial", Severity::Invalid, |d| d.partial = true, |d| d.partial = false),
     (
         "clock-jumped",
@@ -56,7 +56,14 @@ static TABLE: [(&str, Severity, Change, Change); 25] = [
     ("unfinished-requests", Severity::Suspect, |d| d.streams[0].unfinished = 1, |d| d.streams[0].unfinished = 0),
     ("requests-failed", Severity::Suspect, |d| fail(d, 3_000), |d| fail(d, 299)),
     ("requests-failed", Severity::Note, |d| fail(d, 300), |d| fail(d, 299)),
-    ("requests-failed", Severity::Note, |d| d.streams[0].timed_out = 300, |d| d.streams[0].timed_out = 299),
+    ("requests-timed-out", Severity::Suspect, |d| d.streams[0].timed_out = 300, |d| d.streams[0].timed_out = 299),
+    ("nothing-succeeded", Severity::Suspect, |d| time_out(d, 30_000), |d| time_out(d, 299)),
+    ("outage", Severity::Suspect, |d| silent(d, 20..23, Some(500.0)), |d| silent(d, 20..22, Some(500.0))),
+    // 20 were due in five seconds, or 19.5; a closed loop goes by its own pace (500/s in all).
+    ("outage", Severity::Suspect, |d| silent(d, 20..25, Some(4.0)), |d| silent(d, 20..25, Some(3.9))),
+    ("outage", Severity::Suspect, |d| silent(d, 57..60, None), |d| silent(d, 58..63, None)),
+    // Requests that usually take 2 s come in clumps 4 s apart.
+    ("outage", Severity::Suspect, |d| clumps(d, 1_999), |d| clumps(d, 2_000)),
     ("nothing-succeeded", Severity::Suspect, |d| fail(d, 30_000), |d| fail(d, 0)),
     ("nothing-scheduled", Severity::Suspect, |d| d.streams[0].scheduled = 0, |d| d.streams[0].scheduled = 30_000),
     (
@@ -82,6 +89,7 @@ static TABLE: [(&str, Severity, Change, Change); 25] = [
     ("low-recall", Severity::Note, |d| recall(d, 0.79, 500), |d| recall(d, 0.8, 500)),
     ("intervals-merged", Severity::Note, |d| d.generator.lanes[0].merged_intervals = 1, |d| d.generator.lanes[0].merged_intervals = 0),
     ("output-incomplete", Severity::Note, |d| d.output.lost = vec!["latency.hlog: disk full".to_owned()], |d| d.output.lost.clear()),
+    ("collection-not-dropped", Severity::Note, |d| d.target.not_dropped = Some("UNAVAILABLE".to_owned()), |d| d.target.not_dropped = None),
 ];
 
 /// The rest of the table: what needs the accounting of traces.
@@ -114,6 +122,23 @@ fn fail(d: &mut RunDocument, failed: u64) {
     stream.errors = [("UNAVAILABLE".to_owned(), failed)].into();
     stream.failures =
         vec![Failures { status: "UNAVAILABLE".to_owned(), count: failed, sample: Some("gone".to_owned()), ..Failures::default() }];
+}
+
+fn time_out(d: &mut RunDocument, timed_out: u64) {
+    (d.streams[0].ok, d.streams[0].timed_out) = (30_000 - timed_out, timed_out);
+}
+
+/// Nothing ended ok in these of 65 seconds, five of which are drain.
+fn silent(d: &mut RunDocument, gap: std::ops::Range<u64>, asked_per_s: Option<f64>) {
+    let second = |second| Second { second, asked_per_s, ok: if gap.contains(&second) { 0 } else { 500 }, ..Second::default() };
+    d.streams[0].seconds = (0..65).map(second).collect();
+    d.streams[0].achieved_per_s = 500.0;
+}
+
+/// Four silent seconds where half of the requests take so many ms.
+fn clumps(d: &mut RunDocument, p50_ms: u64) {
+    silent(d, 20..24, Some(500.0));
+    d.streams[0].response.p50_ns = Some(p50_ms * MS);
 }
 
 fn arrivals(d: &mut RunDocument, off_plan: bool) {
@@ -200,7 +225,7 @@ fn every_rule_has_a_row() {
         })
     });
     assert_eq!(empty_handed.count(), 0);
-    assert_eq!(rows.len(), 21);
+    assert_eq!(rows.len(), 24);
 }
 
 #[test]
@@ -222,6 +247,27 @@ fn each_stream_is_judged_by_itself() {
     document.streams.push(Stream { name: "writers".to_owned(), unfinished: 2, ..document.streams[0].clone() });
     let findings = assess(&document);
     assert_eq!(findings.iter().map(|finding| finding.stream.as_deref()).collect::<Vec<_>>(), [Some("writers")]);
+}
+
+#[test]
+fn a_pause_in_the_plan_and_a_second_that_nobody_handed_over_are_no_outage() {
+    let mut document = sound();
+    silent(&mut document, 20..30, Some(500.0));
+    document.streams[0].seconds.iter_mut().filter(|second| second.second % 3 == 0).for_each(|second| second.asked_per_s = Some(0.0));
+    assert_eq!(assess(&document), []);
+    silent(&mut document, 20..30, Some(500.0));
+    document.streams[0].seconds.retain(|second| second.second % 3 != 0);
+    assert_eq!(assess(&document), []);
+}
+
+#[test]
+fn the_longest_of_several_outages_is_told_once() {
+    let mut document = sound();
+    silent(&mut document, 4..15, Some(500.0));
+    document.streams[0].seconds[30..34].iter_mut().for_each(|second| second.ok = 0);
+    let [finding] = &assess(&document)[..] else { panic!("one finding") };
+    assert_eq!((finding.figures["from_s"].as_u64(), finding.figures["seconds"].as_u64()), (Some(4), Some(11)));
+    assert!(finding.message.contains("for 11 s, from 4.00 s on, in which 5500 should have"), "{}", finding.message);
 }
 
 #[test]

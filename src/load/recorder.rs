@@ -65,10 +65,11 @@ pub struct Send {
 pub struct StreamRecord {
     /// How the requests of the measured phase ended.
     pub counts: Counts,
-    /// Response times, ns, of those that timed out or never finished: the time they had waited. They are in the
-    /// intervals' histograms too.
-    pub censored_response: Histogram,
-    /// The same for the service times of those that were sent.
+    /// Response times, ns, of those that timed out: the time they had waited. They are in the intervals' histograms too.
+    pub timed_out_response: Histogram,
+    /// The same of those that never finished.
+    pub unfinished_response: Histogram,
+    /// The service times of both, where they were sent.
     pub censored_service: Histogram,
     /// Failures by status.
     pub failures: Vec<Failures>,
@@ -81,10 +82,19 @@ pub struct StreamRecord {
 }
 
 impl StreamRecord {
+    /// Response times, ns, of all that were not waited for to their end: the time they had waited.
+    #[must_use]
+    pub fn censored_response(&self) -> Histogram {
+        let mut both = self.timed_out_response.clone();
+        both.add(&self.unfinished_response);
+        both
+    }
+
     /// Adds another lane's record of the same stream.
     pub fn add(&mut self, mut other: Self) {
         self.counts.add(&other.counts);
-        self.censored_response.add(&other.censored_response);
+        self.timed_out_response.add(&other.timed_out_response);
+        self.unfinished_response.add(&other.unfinished_response);
         self.censored_service.add(&other.censored_service);
         for failures in other.failures {
             match self.failures.iter_mut().find(|known| known.outcome == failures.outcome) {
@@ -150,12 +160,13 @@ impl Recorder {
             Outcome::TimedOut | Outcome::Unfinished => {
                 if finished.outcome == Outcome::TimedOut {
                     counts.timed_out += 1;
+                    self.record.timed_out_response.record(response);
                 } else {
                     counts.unfinished += 1;
+                    self.record.unfinished_response.record(response);
                 }
                 interval.response.record(response);
                 interval.service.record(service);
-                self.record.censored_response.record(response);
                 self.record.censored_service.record(service);
             }
             Outcome::Grpc(_) | Outcome::Milvus(_) => {
@@ -181,7 +192,7 @@ impl Recorder {
         self.record.counts.scheduled += 1;
         self.record.counts.unfinished += 1;
         interval.response.record(waited.0);
-        self.record.censored_response.record(waited.0);
+        self.record.unfinished_response.record(waited.0);
     }
 
     pub(super) fn into_record(self) -> StreamRecord {

@@ -64,6 +64,13 @@ impl Stage {
         Self { from: rate, to: rate, length }
     }
 
+    /// The rate, a second, so long after its begin.
+    #[must_use]
+    pub fn rate_at(&self, into: Nanos) -> f64 {
+        let along = into.0 as f64 / self.length.0.max(1) as f64;
+        (self.to.per_second() - self.from.per_second()).mul_add(along, self.from.per_second())
+    }
+
     /// Requests that fall into it: the integral of its rate.
     #[must_use]
     pub fn requests(&self) -> f64 {

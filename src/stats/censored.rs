@@ -68,12 +68,12 @@ impl Censored {
     }
 
     /// The confidence interval of quantile `q` in ns, see [`interval::quantile_ranks`]; `None` where the effective samples are
-    /// too few, or where its upper end is itself only a lower bound.
+    /// too few. Its upper end is open (`None`) where it is itself only a lower bound; the lower end holds either way.
     #[must_use]
-    pub fn interval(&self, q: f64, effective_count: f64, confidence: f64) -> Option<(u64, u64)> {
+    pub fn interval(&self, q: f64, effective_count: f64, confidence: f64) -> Option<(u64, Option<u64>)> {
         let (low, high) = interval::quantile_ranks(q, self.all.count(), effective_count, confidence)?;
         let (low, high) = (self.at_rank(low), self.at_rank(high));
-        (!high.at_least).then_some((low.ns, high.ns))
+        Some((low.ns, (!high.at_least).then_some(high.ns)))
     }
 }
 
@@ -129,9 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_whose_upper_end_hung_is_none() {
-        let sample = Censored::new(of(1..=985), &of([2000; 15]));
-        assert!(sample.interval(0.5, 1000.0, 0.95).is_some());
-        assert_eq!(sample.interval(0.98, 1000.0, 0.95), None);
+    fn an_interval_whose_upper_end_hung_is_open_and_one_of_too_few_is_none() {
+        let (sample, whole) = (Censored::new(of(1..=985), &of([2000; 15])), of(1..=1000));
+        let (low, high) = interval::quantile_ns(&whole, 0.5, 1000.0, 0.95).unwrap();
+        assert_eq!(sample.interval(0.5, 1000.0, 0.95), Some((low, Some(high))), "the median knows nothing of what hung");
+        // Rank 980 is known, the upper end of its interval is not.
+        let (low, high) = interval::quantile_ns(&whole, 0.98, 1000.0, 0.95).unwrap();
+        assert!(low < 985 && high > 985, "{low} to {high}");
+        assert_eq!(sample.interval(0.98, 1000.0, 0.95), Some((low, None)));
+        assert_eq!(sample.interval(0.98, 100.0, 0.95), None);
     }
 }

@@ -4,68 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::scenario::Percentile;
 use crate::stats::histogram::Histogram;
-
-/// A percentile that every summary holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Percentile {
-    /// The median.
-    P50,
-    /// 90 %.
-    P90,
-    /// 95 %.
-    P95,
-    /// 99 %.
-    P99,
-    /// 99.9 %.
-    P99_9,
-    /// 99.99 %.
-    P99_99,
-}
-
-impl Percentile {
-    /// All of them, ascending.
-    pub const ALL: [Self; 6] = [Self::P50, Self::P90, Self::P95, Self::P99, Self::P99_9, Self::P99_99];
-
-    /// The share of values at or below it, 0 to 1.
-    #[must_use]
-    pub const fn quantile(self) -> f64 {
-        match self {
-            Self::P50 => 0.5,
-            Self::P90 => 0.9,
-            Self::P95 => 0.95,
-            Self::P99 => 0.99,
-            Self::P99_9 => 0.999,
-            Self::P99_99 => 0.9999,
-        }
-    }
-
-    /// Its key in the result.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::P50 => "p50_ns",
-            Self::P90 => "p90_ns",
-            Self::P95 => "p95_ns",
-            Self::P99 => "p99_ns",
-            Self::P99_9 => "p99_9_ns",
-            Self::P99_99 => "p99_99_ns",
-        }
-    }
-
-    /// Its name in gates, flags and tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::P50 => "p50",
-            Self::P90 => "p90",
-            Self::P95 => "p95",
-            Self::P99 => "p99",
-            Self::P99_9 => "p99.9",
-            Self::P99_99 => "p99.99",
-        }
-    }
-}
 
 /// Response, service or lateness of a stream over the measured phase, in ns. All figures are `null` where `count` is 0.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -97,8 +37,8 @@ pub struct Latency {
     pub max_ns: Option<u64>,
     /// Percentiles beside these that the run was asked for (by a gate), by key: `"p99_5_ns"`.
     pub more: BTreeMap<String, u64>,
-    /// 95 % confidence intervals by key (`"p99_ns"`, `"mean_ns"`): low and high.
-    pub intervals: BTreeMap<String, [u64; 2]>,
+    /// 95 % confidence intervals by key (`"p99_ns"`): low and high; a high end that censored requests leave open is `null`.
+    pub intervals: BTreeMap<String, (u64, Option<u64>)>,
     /// Keys of figures that are lower bounds only: censored requests would raise them had they been waited for.
     pub at_least: Vec<String>,
     /// Keys of percentiles that the effective count is too small for: they stand there without an interval.
@@ -116,7 +56,7 @@ impl Latency {
             latency.min_ns = Some(histogram.min_ns());
             latency.max_ns = Some(histogram.max_ns());
             latency.mean_ns = Some(histogram.mean_ns());
-            for percentile in Percentile::ALL {
+            for percentile in Percentile::SUMMARY {
                 latency.set(percentile, histogram.quantile_ns(percentile.quantile()));
             }
         }
@@ -125,26 +65,24 @@ impl Latency {
 
     /// A percentile's value.
     #[must_use]
-    pub const fn get(&self, percentile: Percentile) -> Option<u64> {
-        match percentile {
-            Percentile::P50 => self.p50_ns,
-            Percentile::P90 => self.p90_ns,
-            Percentile::P95 => self.p95_ns,
-            Percentile::P99 => self.p99_ns,
-            Percentile::P99_9 => self.p99_9_ns,
-            Percentile::P99_99 => self.p99_99_ns,
-        }
+    pub fn get(&self, percentile: Percentile) -> Option<u64> {
+        self.value_ns(&percentile.key())
     }
 
-    /// Sets a percentile's value.
-    pub const fn set(&mut self, percentile: Percentile, ns: u64) {
-        let place = match percentile {
-            Percentile::P50 => &mut self.p50_ns,
-            Percentile::P90 => &mut self.p90_ns,
-            Percentile::P95 => &mut self.p95_ns,
-            Percentile::P99 => &mut self.p99_ns,
-            Percentile::P99_9 => &mut self.p99_9_ns,
-            Percentile::P99_99 => &mut self.p99_99_ns,
+    /// Sets a percentile's value; one that not every summary holds stands in `more`.
+    pub fn set(&mut self, percentile: Percentile, ns: u64) {
+        let key = percentile.key();
+        let place = match key.as_str() {
+            "p50_ns" => &mut self.p50_ns,
+            "p90_ns" => &mut self.p90_ns,
+            "p95_ns" => &mut self.p95_ns,
+            "p99_ns" => &mut self.p99_ns,
+            "p99_9_ns" => &mut self.p99_9_ns,
+            "p99_99_ns" => &mut self.p99_99_ns,
+            _ => {
+                self.more.insert(key, ns);
+                return;
+            }
         };
         *place = Some(ns);
     }
@@ -156,10 +94,13 @@ impl Latency {
             "mean_ns" => self.mean_ns,
             "min_ns" => self.min_ns,
             "max_ns" => self.max_ns,
-            _ => match Percentile::ALL.into_iter().find(|percentile| percentile.key() == key) {
-                Some(percentile) => self.get(percentile),
-                None => self.more.get(key).copied(),
-            },
+            "p50_ns" => self.p50_ns,
+            "p90_ns" => self.p90_ns,
+            "p95_ns" => self.p95_ns,
+            "p99_ns" => self.p99_ns,
+            "p99_9_ns" => self.p99_9_ns,
+            "p99_99_ns" => self.p99_99_ns,
+            _ => self.more.get(key).copied(),
         }
     }
 
@@ -175,9 +116,9 @@ impl Latency {
         self.too_few.iter().any(|poor| poor == key)
     }
 
-    /// The 95 % confidence interval of the figure of this key.
+    /// The 95 % confidence interval of the figure of this key; a high end that censored requests leave open is `None`.
     #[must_use]
-    pub fn interval(&self, key: &str) -> Option<[u64; 2]> {
+    pub fn interval(&self, key: &str) -> Option<(u64, Option<u64>)> {
         self.intervals.get(key).copied()
     }
 }

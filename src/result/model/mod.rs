@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use facts::{Host, Output, Phase, PhaseName, Target, Tool};
 pub use finding::{Finding, Gate, Severity, Trust};
 pub use generator::{Floor, Generator, Lane, TimerError};
-pub use latency::{Latency, Percentile};
+pub use latency::Latency;
 pub use stream::{Arrivals, Checks, Exemplar, Failures, LevelShift, Loop, Recall, Second, SlowRequest, Stationarity, Stream, Trend};
 pub use trace::{SampledBy, Trace};
 

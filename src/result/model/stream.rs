@@ -89,6 +89,10 @@ impl Stream {
         if by_status != self.failed {
             broken.push(format!("{}: errors add up to {by_status}, not to failed = {}", self.name, self.failed));
         }
+        for failures in self.failures.iter().filter(|failures| failures.response.count != failures.count) {
+            let (status, count, times) = (&failures.status, failures.count, failures.response.count);
+            broken.push(format!("{}: {count} ended as {status}, and {times} times are kept of them", self.name));
+        }
         if self.sent > self.scheduled || self.ok > self.sent {
             broken.push(format!("{}: ok {} ≤ sent {} ≤ scheduled {} does not hold", self.name, self.ok, self.sent, self.scheduled));
         }
@@ -125,13 +129,15 @@ pub struct Failures {
 }
 
 /// One second of the measured phase, or of the drain after it: requests of the measured phase that ended in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Second {
     /// Seconds of the measured phase before it.
     pub second: u64,
+    /// The rate that the scenario asks for in it, 0 after the measured phase; `null` in a closed loop.
+    pub asked_per_s: Option<f64>,
     /// Requests that ended ok.
-    pub completed: u64,
+    pub ok: u64,
     /// Requests with an answer that is no success.
     pub failed: u64,
     /// The mean response time, ok and censored requests together.

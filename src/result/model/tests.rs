@@ -1,11 +1,12 @@
 use super::*;
+use crate::scenario::Percentile;
 use serde_json::json;
 
 /// A document as the format's own description gives it: the keys that tools rely on, and nothing else.
 fn bare() -> serde_json::Value {
     let latency = json!({
         "count": 3, "censored": 1, "effective_count": 2, "min_ns": 1, "mean_ns": 2, "p50_ns": 2, "p90_ns": 3, "p95_ns": 3, "p99_ns": 3,
-        "p99_9_ns": 3, "p99_99_ns": 3, "max_ns": 3, "intervals": {"p99_ns": [2, 4]}, "at_least": ["p99_9_ns"]
+        "p99_9_ns": 3, "p99_99_ns": 3, "max_ns": 3, "intervals": {"p99_ns": [2, 4], "p99_9_ns": [3, null]}, "at_least": ["p99_9_ns"]
     });
     json!({
         "schema": "tailtrace.run/1", "id": "x", "partial": false, "trust": "suspect",
@@ -80,6 +81,10 @@ fn a_broken_equation_is_named() {
     };
     assert!(broken(|d| d.streams[0].scheduled += 1).contains("readers: scheduled 5 is not"));
     assert!(broken(|d| d.streams[0].errors.clear()).contains("errors add up to 0, not to failed = 1"));
+    let without_times = |d: &mut RunDocument| {
+        d.streams[0].failures = vec![Failures { status: "UNAVAILABLE".to_owned(), count: 1, ..Failures::default() }];
+    };
+    assert!(broken(without_times).contains("1 ended as UNAVAILABLE, and 0 times are kept"));
     assert!(broken(|d| d.streams[0].sent = 5).contains("sent 5 ≤ scheduled 4"));
     assert!(broken(|d| d.trace.sampled = 3).contains("sampled 3 is not ratio"));
     assert!(broken(|d| d.trace.exported = 0).contains("ended 2 is not"));
@@ -101,7 +106,7 @@ fn a_histogram_without_values_has_no_percentiles_rather_than_zeros() {
         histogram.record(ns);
     }
     let latency = Latency::of(&histogram);
-    let figures = Percentile::ALL.map(|percentile| latency.get(percentile));
+    let figures = Percentile::SUMMARY.map(|percentile| latency.get(percentile));
     assert_eq!(figures, [50, 90, 95, 99, 100, 100].map(Some));
     assert_eq!((latency.count, latency.min_ns, latency.mean_ns, latency.max_ns), (100, Some(1), Some(51), Some(100)));
 }
