@@ -43,6 +43,17 @@ fn split_number(text: &str) -> Option<(f64, &str)> {
     number.is_finite().then(|| (number, text[end..].trim()))
 }
 
+/// A number and its unit as a whole count of the smallest unit, to the nearest; what would vanish in rounding is refused.
+fn parse_whole(text: &str, unit_length: impl Fn(&str) -> Option<u64>, expected: &'static str) -> Result<u64, UnitError> {
+    let error = || UnitError { text: text.to_owned(), expected };
+    let (number, unit) = split_number(text).ok_or_else(error)?;
+    let count = (number * unit_length(unit).ok_or_else(error)? as f64).round();
+    if !(0.0..=u64::MAX as f64).contains(&count) || (count == 0.0 && number != 0.0) {
+        return Err(error());
+    }
+    Ok(count as u64)
+}
+
 /// Serde by `Display` and `FromStr`, and the JSON Schema of such a string with its example.
 macro_rules! as_text {
     ($type:ty, $name:literal, $about:literal, $pattern:literal) => {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{UnitError, as_text, split_number};
+use super::{UnitError, as_text, parse_whole};
 
 /// A length of time in ns, 0 to about 584 years. Parses `20ms`, `1.5s`, `50us` (or `50µs`), `10m`, `1h`, `250ns`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -69,22 +69,12 @@ impl Nanos {
 impl FromStr for Nanos {
     type Err = UnitError;
 
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        clippy::cast_possible_truncation,
-        reason = "checked against the range first"
-    )]
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = || UnitError { text: text.to_owned(), expected: EXPECTED };
-        let (number, unit) = split_number(text).ok_or_else(error)?;
-        let unit = if unit == "µs" || unit == "μs" { "us" } else { unit };
-        let (_, length) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
-        let nanos = (number * *length as f64).round();
-        if !(0.0..=u64::MAX as f64).contains(&nanos) || (nanos == 0.0 && number != 0.0) {
-            return Err(error());
-        }
-        Ok(Self(nanos as u64))
+        let length_of = |unit: &str| {
+            let unit = if unit == "µs" || unit == "μs" { "us" } else { unit };
+            UNITS.iter().find(|(name, _)| *name == unit).map(|(_, length)| *length)
+        };
+        parse_whole(text, length_of, EXPECTED).map(Self)
     }
 }
 

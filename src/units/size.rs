@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{UnitError, as_text, split_number};
+use super::{UnitError, as_text, parse_whole};
 
 /// A size in bytes. Parses `64MiB`, `512KiB`, `1GiB`, `100B`; powers of 1,024 only, so that no reader has to guess.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -26,21 +26,9 @@ impl ByteSize {
 impl FromStr for ByteSize {
     type Err = UnitError;
 
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        clippy::cast_possible_truncation,
-        reason = "checked against the range first"
-    )]
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = || UnitError { text: text.to_owned(), expected: EXPECTED };
-        let (number, unit) = split_number(text).ok_or_else(error)?;
-        let (_, size) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(error)?;
-        let bytes = (number * *size as f64).round();
-        if !(0.0..=u64::MAX as f64).contains(&bytes) {
-            return Err(error());
-        }
-        Ok(Self(bytes as u64))
+        let size_of = |unit: &str| UNITS.iter().find(|(name, _)| *name == unit).map(|(_, size)| *size);
+        parse_whole(text, size_of, EXPECTED).map(Self)
     }
 }
 
