@@ -91,13 +91,8 @@ mod tests {
 
     #[test]
     fn plans_that_differ_in_the_collection_get_one_each_and_the_others_share() {
-        let sets: [&[&str]; 5] = [
-            &[],
-            &["r.rate=5/s"],
-            &["collection.index.efConstruction=99"],
-            &["collection.rows=7"],
-            &["collection.index.efConstruction=99", "r.rate=4/s"],
-        ];
+        let sets: [&[&str]; 5] =
+            [&[], &["r.rate=5/s"], &["collection.dim=99"], &["collection.rows=7"], &["collection.dim=99", "r.rate=4/s"]];
         let mut plans: Vec<Plan> = sets.iter().map(|set| plan(set)).collect();
         name_apart(&mut plans);
         assert_eq!(names(&plans), ["tailtrace", "tailtrace", "tailtrace_2", "tailtrace_3", "tailtrace_2"]);
