@@ -116,7 +116,7 @@ fn bad_input_gets_one_clear_message_and_status_two() {
         (&["check", "s.toml", "--set", "readers.rate=0/s"], &["readers.rate", "a rate of zero"]),
         (&["check", "s.toml", "--set", "readers.rate=nan"], &["readers.rate", "NaN", "expected a rate"]),
         (&["check", "s.toml", "--set", "readers.workers=2", "--set", "readers.rate=1/s"], &["both `rate` and `workers`"]),
-        (&["check", "s.toml", "--set", "readers.rate=1/h"], &["less than one", "lengthen load.duration"]),
+        (&["check", "s.toml", "--set", "readers.rate=1/m"], &["less than one", "lengthen load.duration"]),
         (&["check", "s.toml", "--set", "laod.lanes=2"], &["no table and no stream `laod`", "did you mean `load`?"]),
         (&["check", "s.toml", "--set", "target.uri=http://h", "--set", "practice.servers=1"], &["[practice] is for the built-in target"]),
         (&["chekc", "s.toml"], &["unrecognized subcommand 'chekc'", "'check'"]),

@@ -232,3 +232,19 @@ fn links_between_the_documents_lead_somewhere() {
     }
     assert!(broken.is_empty(), "{broken:#?}");
 }
+
+/// Both are said to run the same: each step of `.ci/run` but the one that installs what is missing stands in a job of the workflow.
+#[test]
+fn the_workflow_runs_what_the_local_script_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap_or_else(|cause| panic!("{name}: {cause}"));
+    let (script, workflow) = (read(".ci/run"), read(".github/workflows/ci.yml"));
+    let steps: Vec<&str> = script.lines().filter_map(|line| line.strip_prefix("step \"")?.split_once("\" ")).map(|(_, run)| run).collect();
+    let run: Vec<&str> = workflow.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("run: ")).collect();
+    let commands: Vec<&str> = steps.iter().copied().filter(|step| *step != "install_missing").collect();
+    assert!(commands.len() >= 4, "{steps:?}");
+    for command in commands {
+        // The script on the real stack is run as root there.
+        assert!(run.iter().any(|run| *run == command || run.ends_with(&format!(" {command}"))), "the workflow does not run `{command}`");
+    }
+}
