@@ -314,7 +314,7 @@ mod tests {
         let mut measured = StreamMeasured::default();
         measured.record.sends = sends.map(|arrival| Send { intended_ns: arrival.due.0, sent_ns: arrival.due.0 }).collect();
         measured.record.sends_window = Nanos::from_secs(1);
-        let load = StreamLoad { shape, timeout: Nanos::from_secs(1) };
+        let load = StreamLoad { shape, timeout: Nanos::from_secs(1), forced: false };
         let off_plan = |shards| check_arrivals(&load, &measured, shards).unwrap().off_plan;
         assert!(!off_plan(2));
         assert!(off_plan(1), "half of a stream is not the whole of one");

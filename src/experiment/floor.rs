@@ -107,7 +107,7 @@ mod tests {
         let rate = |per_second| Rate::from_per_second(per_second).unwrap();
         let stages: Vec<Stage> = stages.iter().map(|(from, to)| Stage { from: rate(*from), to: rate(*to), length: LENGTH }).collect();
         let shape = Shape::Open { arrivals: Process::Poisson, warmup: rate(1.0), stages, max_in_flight: 1 };
-        StreamLoad { shape, timeout: LENGTH }
+        StreamLoad { shape, timeout: LENGTH, forced: false }
     }
 
     fn rate_of(load: &StreamLoad) -> f64 {
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(rate_of(&null_load(&later)), 1_200.0);
         assert_eq!(rate_of(&null_load(&[open(&[(1.0, 1.0)])])), LOWEST_RATE);
         assert_eq!(rate_of(&null_load(&[open(&[(1.0, 1e6)])])), HIGHEST_RATE);
-        let closed = StreamLoad { shape: Shape::Closed { workers: 4 }, timeout: LENGTH };
+        let closed = StreamLoad { shape: Shape::Closed { workers: 4 }, timeout: LENGTH, forced: false };
         assert_eq!(null_load(&[closed.clone(), closed]).shape, Shape::Closed { workers: 8 });
     }
 }
