@@ -96,6 +96,9 @@ fn a_run_prints_the_document_that_it_stores() {
     for stream in document["streams"].as_array().unwrap() {
         let number = |key: &str| stream[key].as_u64().unwrap();
         assert_eq!(number("scheduled"), number("ok") + number("failed") + number("timed_out") + number("unfinished"), "{stream}");
+        let of = |key: &str| stream[key]["count"].as_u64().unwrap();
+        assert_eq!(of("service_sampled") + of("service_unsampled"), of("service"), "{stream}");
+        assert!(of("service_sampled") > 0 && of("service_unsampled") > 0, "{stream}");
     }
     // For people there is the summary beside it; 0 or, on a machine that is busy with other tests, 3.
     assert!(told.contains("readers") && told.contains("response"), "{told}");

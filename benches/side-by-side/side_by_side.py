@@ -26,15 +26,13 @@ import tempfile
 import time
 
 from recorder import Recorder
+from student import student_quantile
 from tools import HERE, Ghz, H2load, Tailtrace, Target
 
 REPOSITORY = HERE.parents[1]
 SERVER_CORE, CLIENT_CORE = 0, 1
 SHORT_S = 2
 PACING_TRIES = 3
-# 97.5 % quantiles of Student's t for 1 to 20 degrees of freedom.
-T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228]
-T += [2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086]
 
 
 @contextlib.contextmanager
@@ -88,7 +86,7 @@ def ratio_of(rounds, of, to):
     mean = statistics.fmean(logs)
     if len(logs) < 2:
         return {"of": of, "to": to, "ratio": math.exp(mean), "low": None, "high": None, "rounds": len(logs)}
-    half = T[min(len(logs) - 2, len(T) - 1)] * statistics.stdev(logs) / math.sqrt(len(logs))
+    half = student_quantile(0.975, len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
     return {
         "of": of,
         "to": to,
@@ -204,4 +202,5 @@ def main():
         chosen.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -69,6 +69,8 @@ pub(super) fn stream(asked: Asked<'_>, measured: &StreamMeasured, frame: Frame<'
         response: latency(Time::Response, &measured.response, &record.censored_response(), &measured.series.response),
         service: latency(Time::Service, &measured.service, &record.censored_service, &measured.series.service),
         lateness: lateness(&measured.lateness, asked.name, frame.gates),
+        service_sampled: summary(&record.sampled_service),
+        service_unsampled: summary(&measured.service.without(&record.sampled_service)),
         recall: None,
         failures: failures(measured),
         seconds: per_second(measured, open, frame.shards),
@@ -127,6 +129,11 @@ fn with_gated(mut latency: Latency, sample: &Censored, stream: &str, time: Time,
         latency.set(*percentile, figure.ns);
     }
     latency
+}
+
+/// The figures of a part of the requests; `None` where it is empty.
+fn summary(histogram: &Histogram) -> Option<Latency> {
+    (!histogram.is_empty()).then(|| Latency::of(histogram))
 }
 
 fn lateness(histogram: &Histogram, stream: &str, gates: &[Gate]) -> Latency {

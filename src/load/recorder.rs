@@ -71,6 +71,9 @@ pub struct StreamRecord {
     pub unfinished_response: Histogram,
     /// The service times of both, where they were sent.
     pub censored_service: Histogram,
+    /// Service times, ns, of the sampled ones among the requests in the intervals' histograms: whether tracing makes a request
+    /// slower is seen where these are told from the others.
+    pub sampled_service: Histogram,
     /// Failures by status.
     pub failures: Vec<Failures>,
     /// The slowest requests, the slowest first.
@@ -96,6 +99,7 @@ impl StreamRecord {
         self.timed_out_response.add(&other.timed_out_response);
         self.unfinished_response.add(&other.unfinished_response);
         self.censored_service.add(&other.censored_service);
+        self.sampled_service.add(&other.sampled_service);
         for failures in other.failures {
             match self.failures.iter_mut().find(|known| known.outcome == failures.outcome) {
                 Some(known) => {
@@ -150,6 +154,10 @@ impl Recorder {
         counts.sent += 1;
         interval.lateness.record(finished.lateness().0);
         self.slowest.see(finished);
+        let answered = !matches!(finished.outcome, Outcome::Grpc(_) | Outcome::Milvus(_));
+        if answered && finished.decision.is_sampled() {
+            self.record.sampled_service.record(service);
+        }
         match finished.outcome {
             Outcome::Ok => {
                 counts.ok += 1;

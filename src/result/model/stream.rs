@@ -52,6 +52,11 @@ pub struct Stream {
     pub service: Latency,
     /// Sent − intended start, of all that were sent.
     pub lateness: Latency,
+    /// Service of the sampled ones among them, time-outs and unfinished ones at the time they had waited; `null` where none
+    /// was sampled.
+    pub service_sampled: Option<Latency>,
+    /// Service of the others; beside `service_sampled` it says whether tracing makes a request slower.
+    pub service_unsampled: Option<Latency>,
     /// Of searches, where truth is known.
     pub recall: Option<Recall>,
     /// What did not end ok, by status, time-outs and unfinished ones included.
