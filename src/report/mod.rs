@@ -7,4 +7,4 @@ mod json;
 mod text;
 
 pub use json::write_json;
-pub use text::{Look, write_replay, write_text};
+pub use text::{Look, WaterfallLook, write_replay, write_text, write_waterfall};

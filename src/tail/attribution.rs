@@ -15,7 +15,8 @@ pub struct Place {
     pub service: String,
     /// The span's name.
     pub span: String,
-    /// The names from the server's first span down to it, joined by ` > `; of the client's own parts the span's name.
+    /// The names from the server's first span down to it, joined by ` > `; of the client's own spans from the first below the
+    /// client span, whose own part goes by its name alone. Of a path that is too deep the middle is `…`.
     pub path: String,
 }
 
@@ -47,7 +48,7 @@ pub struct Attribution {
 pub struct Oddities {
     /// Spans without a parent beside the client's span.
     pub several_roots: u64,
-    /// Spans whose parent is not in the trace.
+    /// Spans whose parent is not in the trace, or whose parents lead in a circle.
     pub missing_parents: u64,
     /// Spans that start before their parent does; the part outside is left out.
     pub early_children: u64,
@@ -61,4 +62,19 @@ pub struct Oddities {
     pub repeated: u64,
     /// Traces without the client's span, or without any server span where others have them.
     pub cut: u64,
+}
+
+impl std::ops::AddAssign for Oddities {
+    fn add_assign(&mut self, other: Self) {
+        // By fields, so that a new one cannot be forgotten.
+        let Self { several_roots, missing_parents, early_children, late_children, asynchronous, skewed, repeated, cut } = other;
+        self.several_roots += several_roots;
+        self.missing_parents += missing_parents;
+        self.early_children += early_children;
+        self.late_children += late_children;
+        self.asynchronous += asynchronous;
+        self.skewed += skewed;
+        self.repeated += repeated;
+        self.cut += cut;
+    }
 }

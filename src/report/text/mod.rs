@@ -3,6 +3,7 @@
 mod layout;
 mod replay;
 mod stream;
+mod waterfall;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -13,6 +14,7 @@ use crate::result::model::{Finding, Gate, Generator, Phase, PhaseName, RunDocume
 use crate::units::{ByteSize, Fraction, Nanos};
 
 pub use replay::write_replay;
+pub use waterfall::{WaterfallLook, write_waterfall};
 
 use layout::{INDENT, Paint, WIDTH, count, labelled, percent, plural, time, wrap};
 
