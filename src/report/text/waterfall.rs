@@ -3,6 +3,7 @@
 //! A solid bar lies on the critical path, a shaded one ran beside it; the figure is the span's own time on the critical path,
 //! which adds up to what is at the head of the column. `›` and `‹`: the span lies wholly behind or before the client's.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use crate::tail::{Bar, Waterfall};
@@ -144,7 +145,8 @@ impl Frame {
         let mut line = format!("{label:<names$}");
         for (at, (bar, figure)) in cells.enumerate() {
             line.push_str(&" ".repeat(if at == 0 { GAP } else { MIDDLE }));
-            line.push_str(&format!("{bar:<bars$} {figure:>FIGURE$}"));
+            // Writing to a `String` has no way to fail.
+            let _ = write!(line, "{bar:<bars$} {figure:>FIGURE$}");
         }
         line.truncate(line.trim_end().len());
         line.push('\n');
@@ -249,7 +251,7 @@ mod tests {
             "c {0} 0 100 client\n {0}\u{1b}[2J {0}/{0} 10 80 server\n  s early -50 20 internal\n  s behind 150 20 internal",
             "x".repeat(300)
         );
-        let deep: String = (0..40).map(|depth| format!("{}c deep{depth} 0 100\n", " ".repeat(depth))).collect();
+        let deep: String = (0..40).flat_map(|depth| [" ".repeat(depth), format!("c deep{depth} 0 100\n")]).collect();
         for text in [&long, &deep, SEARCH, "c zero 0 0 client"] {
             for columns in 80..=160 {
                 for typical in [None, Some(SLOW)] {
