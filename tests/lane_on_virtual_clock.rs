@@ -237,6 +237,17 @@ fn requests_that_found_no_room_count_their_wait() {
 }
 
 #[test]
+fn lanes_share_a_streams_limit_in_flight() {
+    // 1,000/s would have 100 on their way for 0.1 s each; 6 are allowed, 3 a lane.
+    let run = Run { lanes: 2, ..Run::of(vec![open(Process::Constant, 1_000.0, 10, 6)]) };
+    let ran = run.against(after(100 * MILLI));
+    // Who was sent less than 0.1 s before a request is on its way beside it.
+    let sent: Vec<u64> = ran.sent.iter().map(|(_, _, at)| at.since(ran.begin).0).collect();
+    let most = (0..sent.len()).map(|at| sent[..=at].iter().filter(|other| sent[at] - **other < 100 * MILLI).count()).max();
+    assert_eq!(most, Some(6));
+}
+
+#[test]
 fn what_was_never_sent_when_the_drain_ended_is_unfinished() {
     let run = Run { warmup: Nanos::ZERO, ..Run::of(vec![open(Process::Constant, 100.0, 10, 5)]) };
     let ran = run.against(after(100 * MILLI));

@@ -312,15 +312,19 @@ fn leave_while_gone(reach_within: &str, comes_back: bool) -> Result<(), SetupErr
         let address = server.addr().to_string();
         server.stop();
         let returning = async {
-            if !comes_back {
-                return None;
+            if comes_back {
+                let deaf = tokio::net::TcpListener::bind(&address).await.unwrap();
+                drop(deaf.accept().await.unwrap());
+                drop(deaf);
+                let _server = listen(&address).unwrap();
+                std::future::pending::<()>().await;
             }
-            let deaf = tokio::net::TcpListener::bind(&address).await.unwrap();
-            drop(deaf.accept().await.unwrap());
-            drop(deaf);
-            Some(listen(&address).unwrap())
+            std::future::pending::<Result<(), SetupError>>().await
         };
-        tokio::join!(setup.leave(), returning).0
+        tokio::select! {
+            left = setup.leave() => left,
+            never = returning => never,
+        }
     })
 }
 

@@ -16,6 +16,8 @@ use tailtrace::wire::milvus::{
     HasCollectionRequest, QueryRequest, SearchRequest, UpsertRequest,
 };
 use tailtrace::wire::{self, BytesCodec, is_success};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
 use tonic::{Code, Request};
 
 use practice_client::{COLLECTION, Client, connect, found, in_runtime, insert_request, longs, search_request, set_up, start};
@@ -169,8 +171,23 @@ fn connections_are_cut_and_taken_again() {
         // Until the first failure, and until the first success after it: both come, whenever that is.
         let succeeds = async |client: &mut Client| client.search(search_request([0.0, 0.0], 1)).await.is_ok();
         assert!(succeeds(&mut client).await);
-        while succeeds(&mut client).await {}
-        while !succeeds(&mut client).await {}
+        // A connection that is served is greeted with HTTP/2's settings, one that is refused is closed without a word.
+        let refused = async || {
+            let mut greeting = [0; 1];
+            let mut connection = TcpStream::connect(server.addr()).await.unwrap();
+            !connection.read(&mut greeting).await.is_ok_and(|read| read > 0)
+        };
+        let mut seen = (false, false, false);
+        let all = async {
+            while succeeds(&mut client).await {}
+            seen.0 = true;
+            while !refused().await {}
+            seen.1 = true;
+            while !succeeds(&mut client).await {}
+            seen.2 = true;
+        };
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(30), all).await;
+        assert_eq!(seen, (true, true, true), "cut, refused, taken again");
     });
 }
 

@@ -113,8 +113,9 @@ fn describe_stream(stream: &Stream, collection: &CollectionSettings) -> Result<S
                 None if collection.reuse => "the collection's own consistency".to_owned(),
                 None => format!("consistency {}, the collection's", as_typed(&collection.consistency)),
             };
-            let params: String = search.params.iter().map(|(key, value)| format!(", {key} {}", as_typed(value))).collect();
-            format!("search, top {}, {consistency}{params}", search.top_k)
+            let params = search.params.iter().map(|(key, value)| format!("{key} {}", as_typed(value)));
+            let parts = [format!("search, top {}", search.top_k), consistency].into_iter().chain(params);
+            parts.collect::<Vec<_>>().join(", ")
         }
         Operation::Insert(insert) => format!("insert, {} a request", counted(insert.batch.into(), "row")),
     };

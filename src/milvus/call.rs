@@ -138,7 +138,7 @@ async fn read(response: http::Response<Body>) -> Answer {
             // The rest is not waited for: dropping the body resets the stream.
             return Answer::failed(
                 CODE_RESOURCE_EXHAUSTED,
-                format!("the answer is longer than {} bytes: ask for less (`top_k`)", MAX_MESSAGE),
+                format!("the answer is longer than {MAX_MESSAGE} bytes: ask for less (`top_k`)"),
             );
         }
         match frame.into_data() {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     /// An answer of so many frames of a MiB each, without trailers.
-    struct Long(usize);
+    struct Long(usize, Bytes);
 
     impl http_body::Body for Long {
         type Data = Bytes;
@@ -225,14 +225,14 @@ mod tests {
         fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
             let Some(left) = self.0.checked_sub(1) else { return Poll::Ready(None) };
             self.0 = left;
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 1 << 20])))))
+            Poll::Ready(Some(Ok(Frame::data(self.1.clone()))))
         }
     }
 
     #[test]
     fn an_answer_longer_than_any_message_is_not_read_to_its_end() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let read_mib = |mib| runtime.block_on(read(http::Response::new(Body::new(Long(mib)))));
+        let read_mib = |mib| runtime.block_on(read(http::Response::new(Body::new(Long(mib, Bytes::from(vec![0; 1 << 20]))))));
         let too_long = read_mib((MAX_MESSAGE >> 20) + 1);
         assert_eq!(too_long.code, CODE_RESOURCE_EXHAUSTED);
         assert!(too_long.message.contains(&MAX_MESSAGE.to_string()) && too_long.message.contains("top_k"), "{}", too_long.message);
