@@ -9,17 +9,22 @@
 
 pub mod arrivals;
 pub mod autocorrelation;
+pub mod balanced;
 pub mod batches;
 pub mod bootstrap;
 pub mod censored;
 pub mod histogram;
 pub mod interval;
+pub mod log_ratio;
+pub mod looks;
+pub mod one_run;
 pub mod paired;
 pub mod queue;
 pub mod rank;
 #[cfg(test)]
 mod simulate;
 pub mod stationarity;
+pub mod two_stage;
 
 /// The confidence of every interval that is printed beside a percentile.
 pub const CONFIDENCE: f64 = 0.95;
