@@ -1,5 +1,7 @@
 //! What can be typed. Short help is one line, long help (`--help`) says what happens and shows an example.
 
+mod compare;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -10,6 +12,8 @@ use crate::milvus::DEFAULT_PORT;
 use crate::scenario::Overrides;
 use crate::trace::Endpoint;
 use crate::units::Rate;
+
+pub(super) use compare::CompareArguments;
 
 macro_rules! exit_status {
     () => {
@@ -36,6 +40,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Run(RunArguments),
     Replay(ReplayArguments),
+    // Large, as the next: boxed, so that the others stay small.
+    Compare(Box<CompareArguments>),
     // By far the largest: boxed, so that the others stay small.
     Practice(Box<PracticeArguments>),
     Check(CheckArguments),

@@ -1,8 +1,10 @@
 //! Exit statuses, in one place.
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::experiment::compare::CompareError;
 use crate::experiment::{ReplayError, RunError};
 use crate::practice::PracticeError;
 use crate::result::ResultError;
@@ -77,6 +79,17 @@ pub enum CliError {
     /// Nothing was replayed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// Runs are not compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
+    /// A file that was asked for cannot be written.
+    #[error("cannot write `{}`; name a file in a folder that exists and can be written to", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// Standard output does not take what is printed.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
@@ -96,6 +109,7 @@ impl CliError {
     pub fn status(&self) -> Status {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Passed,
+            Self::Compare(error) if error.is_untrusted() => Status::NotTrusted,
             _ => Status::NotMeasured,
         }
     }

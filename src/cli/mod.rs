@@ -5,6 +5,7 @@
 
 mod arguments;
 mod check;
+mod compare;
 mod completions;
 mod exit;
 mod output;
@@ -13,6 +14,7 @@ mod progress;
 mod replay;
 mod run;
 mod schema;
+mod series;
 mod signals;
 
 use std::ffi::OsString;
@@ -39,6 +41,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Status, CliE
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Compare(arguments) => compare::run(&arguments),
         Command::Practice(practice) => practice::run(&practice),
         Command::Check(check) => check::run(&check),
         Command::Schema => schema::run(),

@@ -20,6 +20,8 @@ pub(super) struct Progress {
     /// Nothing is said at all.
     quiet: bool,
     terminal: bool,
+    /// Of a series: which run it is.
+    cell: String,
 }
 
 impl Progress {
@@ -34,7 +36,7 @@ impl Progress {
             let open = matches!(stream.load.shape, Shape::Open { .. });
             format!("{} ({})", stream.name, if open { "open" } else { "closed" })
         });
-        Self { bar, streams: streams.collect(), phases, quiet, terminal }
+        Self { bar, streams: streams.collect(), phases, quiet, terminal, cell: String::new() }
     }
 
     /// Takes the line away.
@@ -63,6 +65,10 @@ impl Progress {
         line
     }
 
+    fn show(&self, text: &str) {
+        self.bar.set_message(format!("{}{text}", self.cell));
+    }
+
     /// Says something that stays.
     fn tell(&self, text: &str) {
         if self.quiet {
@@ -89,14 +95,21 @@ fn set_up(progress: SetUp) -> String {
 impl Observer for Progress {
     fn event(&mut self, event: &Event<'_>) {
         match event {
+            Event::Cell { round, of, label } => {
+                self.cell = format!("round {round} of {of}, {label}: ");
+                // Without a terminal there is no line that changes: one for each run says that it goes on.
+                if !self.terminal {
+                    self.tell(self.cell.trim_end_matches([':', ' ']));
+                }
+            }
             Event::Phase(phase) => {
                 let limit = if *phase == PhaseName::Drain { "up to " } else { "" };
                 let length = self.length(*phase).map(|length| format!(" ({limit}{length})")).unwrap_or_default();
-                self.bar.set_message(format!("{}{length}", phase.as_str()));
+                self.show(&format!("{}{length}", phase.as_str()));
             }
-            Event::Floor => self.bar.set_message("floor: what the instrument reads for a server that answers at once"),
-            Event::SetUp(progress) => self.bar.set_message(set_up(*progress)),
-            Event::Second(interval) => self.bar.set_message(self.second(interval)),
+            Event::Floor => self.show("floor: what the instrument reads for a server that answers at once"),
+            Event::SetUp(progress) => self.show(&set_up(*progress)),
+            Event::Second(interval) => self.show(&self.second(interval)),
             Event::Trouble(text) => self.tell(text),
         }
     }

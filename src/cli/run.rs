@@ -86,7 +86,7 @@ pub(super) fn stop_on_signal() -> Result<Stop, CliError> {
 }
 
 /// A second Ctrl-C: somebody does not want to wait. Nothing more is written; what was written stays readable, as partial.
-fn end_at_once() {
+pub(super) fn end_at_once() {
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 

@@ -3,6 +3,7 @@
 //! Rooms above know how to measure; this one knows in which order things have to stand, and what is done with what was
 //! measured. Prints nothing: whoever watches is an [`Observer`].
 
+pub mod compare;
 mod error;
 mod exemplars;
 mod figures;
@@ -10,6 +11,7 @@ mod floor;
 mod observer;
 mod recall;
 mod replay;
+pub mod rounds;
 mod run;
 mod sending;
 mod shared;
@@ -22,5 +24,6 @@ pub use replay::{
     Beside, DEFAULT_TIMES, DEFAULT_TOP, LeftOut, Method, Replay, ReplayDocument, ReplayError, ReplayOutcome, ReplaySettings, Replayed,
     ReplayedStream, Typical, TypicalFrom, Verdict,
 };
+pub use rounds::RoundsError;
 pub use run::{RunOptions, RunOutcome, run, run_sharing};
 pub use shared::{Shared, name_apart};

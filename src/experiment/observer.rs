@@ -9,6 +9,15 @@ use crate::result::{IntervalWriter, WallTime};
 /// Something that happens while a run goes on.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// A run of a series begins.
+    Cell {
+        /// From 1.
+        round: usize,
+        /// Rounds planned by now.
+        of: usize,
+        /// Which value or side.
+        label: &'a str,
+    },
     /// A phase begins.
     Phase(PhaseName),
     /// The floor is measured: what the instrument reads for a server that answers at once.

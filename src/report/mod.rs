@@ -3,8 +3,14 @@
 //! Owns wording and layout, decides nothing, and writes to whatever it is handed: nothing here knows whether that is a
 //! terminal, and a view with colours has to be asked for.
 
+mod annotations;
 mod json;
+mod junit;
+mod markdown;
 mod text;
 
+pub use annotations::write_annotations;
 pub use json::write_json;
-pub use text::{Look, WaterfallLook, write_replay, write_text, write_waterfall};
+pub use junit::write_junit;
+pub use markdown::write_markdown;
+pub use text::{Look, WaterfallLook, write_compare, write_replay, write_text, write_waterfall};

@@ -36,11 +36,7 @@ impl RunDirectory {
     /// here, before any load.
     pub fn create(out: &Path, scenario: &str, started: WallTime) -> Result<Self, ResultError> {
         let refused = |source| ResultError::Create { place: out.to_owned(), source };
-        fs::create_dir_all(out).map_err(refused)?;
-        if !out.is_dir() {
-            return Err(refused(io::ErrorKind::NotADirectory.into()));
-        }
-        check_room(out, free_bytes(out))?;
+        check_place(out)?;
         let id = new_id().map_err(refused)?;
         let path = out.join(format!("{}-{}-{id}", started.compact(), file_name(scenario)));
         fs::create_dir(&path).map_err(refused)?;
@@ -129,6 +125,16 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> i
     })
 }
 
+/// A place that can take directories and has room for a run.
+pub(super) fn check_place(out: &Path) -> Result<(), ResultError> {
+    let refused = |source| ResultError::Create { place: out.to_owned(), source };
+    fs::create_dir_all(out).map_err(refused)?;
+    if !out.is_dir() {
+        return Err(refused(io::ErrorKind::NotADirectory.into()));
+    }
+    check_room(out, free_bytes(out))
+}
+
 fn check_room(place: &Path, free: Option<u64>) -> Result<(), ResultError> {
     match free {
         Some(free) if free < ROOM_TO_BEGIN.0 => {
@@ -145,13 +151,13 @@ fn free_bytes(place: &Path) -> Option<u64> {
     (system.f_blocks > 0).then(|| system.f_bavail.saturating_mul(system.f_frsize))
 }
 
-fn new_id() -> io::Result<String> {
+pub(super) fn new_id() -> io::Result<String> {
     let random = SysRng.try_next_u32().map_err(io::Error::other)?;
     Ok(format!("{random:08x}"))
 }
 
 /// What is left of a scenario's name in a directory's: letters, digits, dots, dashes and underscores.
-fn file_name(scenario: &str) -> String {
+pub(super) fn file_name(scenario: &str) -> String {
     let name: String = scenario
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' })

@@ -20,6 +20,7 @@ mod intervals;
 pub mod model;
 mod read;
 pub mod requests;
+mod series;
 pub mod spans;
 mod wall_time;
 
@@ -31,6 +32,7 @@ pub use hlog::IntervalLog;
 pub use intervals::IntervalWriter;
 pub use read::{StoredRun, read};
 pub use requests::RequestLog;
+pub use series::SeriesDirectory;
 pub use spans::SpanLog;
 pub use wall_time::WallTime;
 

@@ -27,6 +27,8 @@ pub enum Purpose {
     Arrivals = 7,
     /// Which answers of a stream are kept to be judged.
     Kept = 8,
+    /// The seeds of a series' rounds.
+    Rounds = 9,
 }
 
 /// The odd number that `SplitMix64` steps by: 2^64 over the golden ratio.

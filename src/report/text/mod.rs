@@ -1,5 +1,7 @@
 //! The summary of a run for people: what was asked and achieved, response time first, then how far it can be trusted.
 
+mod compare;
+pub(super) mod figure;
 mod layout;
 mod replay;
 mod stream;
@@ -13,6 +15,8 @@ use crate::result::WallTime;
 use crate::result::model::{Finding, Gate, Generator, Phase, PhaseName, RunDocument, Severity, Trust};
 use crate::units::{ByteSize, Fraction, Nanos};
 
+pub(super) use compare::allowed;
+pub use compare::write_compare;
 pub use replay::write_replay;
 pub use waterfall::{WaterfallLook, write_waterfall};
 

@@ -1,0 +1,180 @@
+//! What a comparison says, as plain data: the document that `--json` prints.
+
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+
+use crate::result::model::RunDocument;
+use crate::scenario::Metric;
+
+use super::decision::{Bound, Decision, Verdict};
+
+/// The schema of the document.
+pub(super) const SCHEMA: &str = "tailtrace.compare/1";
+
+/// How the intervals came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Paired t over interleaved rounds, looked at by plan.
+    Rounds,
+    /// Welch's t over runs; where one side is a single run, with the other side's spread.
+    Runs,
+    /// One run a side: how its seconds scatter.
+    Seconds,
+}
+
+impl Method {
+    /// For people.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Rounds => "paired t on the log ratios of interleaved rounds, at planned looks",
+            Self::Runs => "t on the logarithms of the runs' figures",
+            Self::Seconds => "block bootstrap over the seconds of one run a side",
+        }
+    }
+}
+
+/// A comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// Of all metrics together.
+    pub verdict: Verdict,
+    /// One sentence.
+    pub reason: String,
+    /// One entry a metric.
+    pub metrics: Vec<Compared>,
+    /// How the intervals came about.
+    pub method: Method,
+    /// The confidence with which all intervals hold together.
+    pub confidence: f64,
+    /// What is compared with.
+    pub base: Side,
+    /// What is compared.
+    pub candidate: Side,
+    /// Of a live comparison: the most rounds there could have been.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_rounds: Option<usize>,
+    /// What is to be known before the figures are believed.
+    pub notes: Vec<String>,
+}
+
+/// One side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Side {
+    /// What makes the side, such as `readers.params.ef=64`, or its first run.
+    pub label: String,
+    /// Its run directories.
+    pub runs: Vec<PathBuf>,
+}
+
+/// One metric's comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Compared {
+    /// Its name.
+    #[serde(serialize_with = "by_name")]
+    pub metric: Metric,
+    /// What was found.
+    pub verdict: Verdict,
+    /// candidate ÷ baseline; of errors, that of the shares of good answers.
+    pub ratio: f64,
+    /// The lower end of its interval.
+    #[serde(serialize_with = "finite")]
+    pub low: f64,
+    /// The upper end; `null` where nothing bounds it yet.
+    #[serde(serialize_with = "finite")]
+    pub high: f64,
+    /// Rounds, or runs of the smaller side, behind it.
+    pub rounds: usize,
+    /// By what share it may get worse.
+    pub tolerance: f64,
+    /// The baseline's figure (geometric mean of several), in ns, a second, or 0 to 1.
+    pub base: f64,
+    /// The candidate's.
+    pub candidate: f64,
+    /// A figure of either side is a lower bound.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
+    /// Of an undecided one: how many more rounds (or runs a side) it would take, about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub more_rounds: Option<usize>,
+    /// The figures behind it: baseline and candidate of each round, or all of one side.
+    pub figures: Figures,
+}
+
+/// The figures of both sides, in their order.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Figures {
+    /// The baseline's.
+    pub base: Vec<f64>,
+    /// The candidate's.
+    pub candidate: Vec<f64>,
+}
+
+impl Compared {
+    pub(super) fn new(metric: &Metric, tolerance: f64, decision: Decision, bound: Bound, figures: Figures) -> Self {
+        Self {
+            metric: metric.clone(),
+            verdict: decision.verdict,
+            ratio: decision.ratio,
+            low: decision.low,
+            high: decision.high,
+            rounds: decision.rounds,
+            tolerance,
+            base: middle(&figures.base),
+            candidate: middle(&figures.candidate),
+            at_least: bound.baseline || bound.candidate,
+            more_rounds: decision.more_rounds,
+            figures,
+        }
+    }
+}
+
+/// Geometric mean; the arithmetic one where a figure is zero, as errors are.
+fn middle(figures: &[f64]) -> f64 {
+    let n = figures.len().max(1) as f64;
+    if figures.iter().all(|figure| *figure > 0.0) {
+        (figures.iter().map(|figure| figure.ln()).sum::<f64>() / n).exp()
+    } else {
+        figures.iter().sum::<f64>() / n
+    }
+}
+
+impl Comparison {
+    /// The sentence that says what was found.
+    pub(super) fn reason(metrics: &[Compared], unit: &str) -> String {
+        let of = |verdict| metrics.iter().filter(move |metric| metric.verdict == verdict).map(|metric| metric.metric.to_string());
+        let names = |verdict| of(verdict).collect::<Vec<_>>().join(", ");
+        match Verdict::of_all(metrics.iter().map(|metric| metric.verdict)) {
+            Verdict::Ok => "every metric is within its tolerance".to_owned(),
+            Verdict::Regression => format!("worse by more than the tolerance: {}", names(Verdict::Regression)),
+            Verdict::Undecided => {
+                let open = || metrics.iter().filter(|metric| metric.verdict == Verdict::Undecided);
+                let more = open().map(|metric| metric.more_rounds).collect::<Option<Vec<usize>>>().and_then(|all| all.into_iter().max());
+                let hope = match more {
+                    Some(more) => format!("it would take about {more} more {unit}{}", if more == 1 { "" } else { "s" }),
+                    None => format!("no number of {unit}s will do: the change lies too near to the tolerance"),
+                };
+                format!("too little is known of {}; {hope}", names(Verdict::Undecided))
+            }
+        }
+    }
+}
+
+/// Where a run came from, for a side's label.
+pub(super) fn label(document: &RunDocument) -> String {
+    let version = document.target.version.as_deref().unwrap_or(&document.target.uri);
+    format!("{} on {version}, {}", document.scenario, document.started)
+}
+
+fn by_name<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(metric)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn finite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.serialize_none() }
+}

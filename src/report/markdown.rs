@@ -1,0 +1,69 @@
+//! A comparison as Markdown: for the summary of a CI job, or a comment on a change.
+
+use std::io::{self, Write};
+
+use crate::experiment::compare::{Compared, Comparison, Verdict};
+
+use super::text::{allowed, figure};
+
+/// Writes a heading with the verdict, a table of metrics, and what is to be known about them.
+pub fn write_markdown(out: &mut dyn Write, comparison: &Comparison) -> io::Result<()> {
+    writeln!(out, "### {} tailtrace: {}\n", mark(comparison.verdict), comparison.verdict.as_str())?;
+    writeln!(out, "{}\n", escaped(&capital(&comparison.reason)))?;
+    let confidence = comparison.confidence * 100.0;
+    writeln!(out, "| metric | baseline | candidate | change | {confidence:.0} % interval | allowed | verdict |")?;
+    writeln!(out, "| --- | ---: | ---: | ---: | ---: | ---: | --- |")?;
+    for metric in &comparison.metrics {
+        writeln!(out, "{}", row(metric))?;
+    }
+    writeln!(out)?;
+    let side = |side: &crate::experiment::compare::Side| format!("{} ({} runs)", escaped(&side.label), side.runs.len());
+    writeln!(out, "Baseline: {}. Candidate: {}.", side(&comparison.base), side(&comparison.candidate))?;
+    writeln!(out, "Method: {}; the intervals of all metrics hold together.", comparison.method.about())?;
+    for note in &comparison.notes {
+        writeln!(out, "\n> {}", escaped(note))?;
+    }
+    Ok(())
+}
+
+fn row(metric: &Compared) -> String {
+    let bound = if metric.at_least { "≥ " } else { "" };
+    let more = metric.more_rounds.map(|more| format!(", about {more} more rounds")).unwrap_or_default();
+    format!(
+        "| `{}` | {bound}{} | {bound}{} | {} | {} | {} | {} {}{more} |",
+        metric.metric,
+        figure::value(&metric.metric, metric.base),
+        figure::value(&metric.metric, metric.candidate),
+        figure::change(metric.ratio),
+        figure::interval(metric.low, metric.high),
+        allowed(metric),
+        mark(metric.verdict),
+        metric.verdict.as_str()
+    )
+}
+
+const fn mark(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "✅",
+        Verdict::Undecided => "❔",
+        Verdict::Regression => "❌",
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).chain(".".chars()).collect()).unwrap_or_default()
+}
+
+/// A server's words, or a path's, form no table, link or tag.
+fn escaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '|' | '<' | '>' | '[' | ']' | '*' | '_' | '`' | '\\' | '#' => plain.extend(['\\', c]),
+            c if c.is_control() => plain.push(' '),
+            c => plain.push(c),
+        }
+    }
+    plain
+}

@@ -1,0 +1,58 @@
+//! Figures of metrics, and changes between them, as people read them.
+
+use crate::scenario::Metric;
+use crate::units::Nanos;
+
+use super::layout;
+
+/// A metric's figure in its own unit: `1.23 ms`, `498.7/s`, `0.1 %`.
+pub(in crate::report) fn value(metric: &Metric, value: f64) -> String {
+    match metric {
+        Metric::Time { .. } => Nanos(value.max(0.0).round() as u64).human(),
+        Metric::Rate { .. } => layout::rate(value),
+        Metric::Errors { .. } => layout::percent(value),
+        Metric::Recall { .. } => format!("{value:.4}"),
+    }
+}
+
+/// A factor as a change: `+3.2 %`, `−10 %`, `×2.5`.
+pub(in crate::report) fn change(ratio: f64) -> String {
+    let percent = (ratio - 1.0) * 100.0;
+    let sign = if percent < 0.0 { "−" } else { "+" };
+    match percent.abs() {
+        _ if !ratio.is_finite() => "?".to_owned(),
+        size if size >= 199.5 => format!("×{ratio:.1}"),
+        size if size >= 9.95 => format!("{sign}{size:.0} %"),
+        size if size >= 0.05 => format!("{sign}{size:.1} %"),
+        size if size >= 0.005 => format!("{sign}{size:.2} %"),
+        _ => "0 %".to_owned(),
+    }
+}
+
+/// An interval of factors: `−1.2 % to +3.4 %`.
+pub(in crate::report) fn interval(low: f64, high: f64) -> String {
+    if low <= 0.0 || !high.is_finite() { "not yet".to_owned() } else { format!("{} to {}", change(low), change(high)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_have_a_sign_and_never_more_digits_than_mean_something() {
+        for (ratio, text) in
+            [(1.0, "0 %"), (1.0321, "+3.2 %"), (0.9, "−10 %"), (1.0004, "+0.04 %"), (2.5, "+150 %"), (3.04, "×3.0"), (f64::INFINITY, "?")]
+        {
+            assert_eq!(change(ratio), text);
+        }
+        assert_eq!(interval(0.99, 1.02), "−1.0 % to +2.0 %");
+        assert_eq!(interval(0.0, f64::INFINITY), "not yet");
+    }
+
+    #[test]
+    fn every_kind_of_metric_has_its_unit() {
+        let of = |metric: &str, figure: f64| value(&metric.parse().unwrap(), figure);
+        assert_eq!(of("r.response.p99", 1_234_000.0), "1.23 ms");
+        assert_eq!((of("r.rate", 500.0), of("errors", 0.001), of("r.recall", 0.97)), ("500/s".into(), "0.1 %".into(), "0.9700".into()));
+    }
+}
