@@ -1,6 +1,7 @@
 //! What can be typed. Short help is one line, long help (`--help`) says what happens and shows an example.
 
 mod compare;
+mod sweep;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::trace::Endpoint;
 use crate::units::Rate;
 
 pub(super) use compare::CompareArguments;
+pub(super) use sweep::SweepArguments;
 
 macro_rules! exit_status {
     () => {
@@ -40,7 +42,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Run(RunArguments),
     Replay(ReplayArguments),
-    // Large, as the next: boxed, so that the others stay small.
+    // Large, as the next two: boxed, so that the others stay small.
+    Sweep(Box<SweepArguments>),
     Compare(Box<CompareArguments>),
     // By far the largest: boxed, so that the others stay small.
     Practice(Box<PracticeArguments>),

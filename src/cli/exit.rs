@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::experiment::compare::CompareError;
+use crate::experiment::sweep::SweepError;
 use crate::experiment::{ReplayError, RunError};
 use crate::practice::PracticeError;
 use crate::result::ResultError;
@@ -82,6 +83,9 @@ pub enum CliError {
     /// Runs are not compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
+    /// No sweep was made.
+    #[error(transparent)]
+    Sweep(#[from] SweepError),
     /// A file that was asked for cannot be written.
     #[error("cannot write `{}`; name a file in a folder that exists and can be written to", path.display())]
     Write {

@@ -16,6 +16,7 @@ mod run;
 mod schema;
 mod series;
 mod signals;
+mod sweep;
 
 use std::ffi::OsString;
 
@@ -41,6 +42,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Status, CliE
     match arguments.command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Practice(practice) => practice::run(&practice),
         Command::Check(check) => check::run(&check),

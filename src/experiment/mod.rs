@@ -16,6 +16,7 @@ mod run;
 mod sending;
 mod shared;
 mod standing;
+pub mod sweep;
 mod tracing;
 
 pub use error::RunError;

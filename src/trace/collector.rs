@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+pub use opentelemetry_proto::tonic::common::v1::any_value::Value as AttributeValue;
 pub use opentelemetry_proto::tonic::trace::v1::TracesData;
 use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;

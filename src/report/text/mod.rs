@@ -5,6 +5,7 @@ pub(super) mod figure;
 mod layout;
 mod replay;
 mod stream;
+mod sweep;
 mod waterfall;
 
 use std::fmt::Write as _;
@@ -18,6 +19,7 @@ use crate::units::{ByteSize, Fraction, Nanos};
 pub(super) use compare::allowed;
 pub use compare::write_compare;
 pub use replay::write_replay;
+pub use sweep::write_sweep;
 pub use waterfall::{WaterfallLook, write_waterfall};
 
 use layout::{INDENT, Paint, WIDTH, count, labelled, percent, plural, time, wrap};
