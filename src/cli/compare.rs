@@ -137,12 +137,16 @@ fn print(found: &Comparison, arguments: &CompareArguments) -> Result<(), CliErro
     Ok(())
 }
 
-/// Whether a file can be made there: it is, empty.
+/// Whether a file can be written there. What stands in it stays until there is something to write, and none is left behind empty.
 fn check_place(path: Option<&Path>) -> Result<(), CliError> {
-    match path {
-        Some(path) if path != Path::new("-") => open(path).map(drop).map_err(|source| CliError::Write { path: path.to_owned(), source }),
-        _ => Ok(()),
+    let Some(path) = path.filter(|path| *path != Path::new("-")) else { return Ok(()) };
+    let was_there = path.exists();
+    let opened = OpenOptions::new().create(true).append(true).open(path);
+    if opened.is_ok() && !was_there {
+        // An empty file that cannot be removed harms nobody.
+        let _ = std::fs::remove_file(path);
     }
+    opened.map(drop).map_err(|source| CliError::Write { path: path.to_owned(), source })
 }
 
 /// The summary of a workflow's job belongs to all its steps and is added to; every other file is written anew.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::hlog::{self, Ending, Times};
-use super::model::{Latency, ModelError, RunDocument, Stream};
+use super::model::{Latency, RunDocument, Stream};
 use super::requests::{self, Request};
 use super::{LATENCY_FILE, REQUESTS_FILE, RUN_FILE, ResultError, SPANS_FILE};
 
@@ -27,13 +27,6 @@ impl StoredRun {
     pub fn requests(&self) -> Result<Vec<Request>, ResultError> {
         let path = self.path.join(REQUESTS_FILE);
         if path.exists() { requests::read(&path) } else { Ok(Vec::new()) }
-    }
-
-    /// The document as it stands in its file, with the keys that this version has no name for.
-    pub fn stored(&self) -> Result<serde_json::Value, ResultError> {
-        let file = self.path.join(RUN_FILE);
-        let text = std::fs::read_to_string(&file).map_err(ResultError::read(&file))?;
-        serde_json::from_str(&text).map_err(|source| ResultError::Document { path: file, source: ModelError::Json(source) })
     }
 
     /// What the built-in collector received, where it ran.

@@ -2,10 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
-
 use crate::result::StoredRun;
-use crate::result::model::{PhaseName, Stream};
+use crate::result::model::{Latency, PhaseName, Stream};
 use crate::result::spans::{SpanAccount, account};
 
 use super::document::{Cost, SampledApart, StreamCost};
@@ -35,25 +33,23 @@ pub(super) fn cost(run: &StoredRun) -> Cost {
         client_bytes_per_s: of(|received| received.own_bytes),
         server_spans_per_s: of(|received| received.other_spans),
         server_bytes_per_s: of(|received| received.other_bytes),
-        streams: streams(run),
+        streams: document.streams.iter().map(stream_cost).collect(),
     }
 }
 
-fn streams(run: &StoredRun) -> Vec<StreamCost> {
-    // Whether sampled and unsampled requests stand apart depends on the version that measured.
-    let stored = run.stored().unwrap_or_default();
-    let cost = |(at, stream): (usize, &Stream)| StreamCost {
+fn stream_cost(stream: &Stream) -> StreamCost {
+    StreamCost {
         name: stream.name.clone(),
         rate_per_s: stream.achieved_per_s,
         errors: stream.error_fraction().unwrap_or(0.0),
-        service_unsampled: apart(&stored["streams"][at]["service_unsampled"]),
-        service_sampled: apart(&stored["streams"][at]["service_sampled"]),
-    };
-    run.document.streams.iter().enumerate().map(cost).collect()
+        service_unsampled: apart(stream.service_unsampled.as_ref()),
+        service_sampled: apart(stream.service_sampled.as_ref()),
+    }
 }
 
-fn apart(latency: &Value) -> Option<SampledApart> {
-    Some(SampledApart { p50_ns: latency["p50_ns"].as_f64()?, p99_ns: latency["p99_ns"].as_f64()? })
+fn apart(latency: Option<&Latency>) -> Option<SampledApart> {
+    let latency = latency?;
+    Some(SampledApart { p50_ns: latency.p50_ns? as f64, p99_ns: latency.p99_ns? as f64 })
 }
 
 /// The medians over a value's runs.
