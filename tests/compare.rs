@@ -125,11 +125,11 @@ fn the_outcome_is_there_for_people_and_for_ci_systems() {
         shown.contains("readers.response.p99") && shown.contains("+20 %") && shown.contains("verdict     regression: worse"),
         "{shown}"
     );
-    assert!(annotated.contains("::error title=tailtrace%3A regression::readers.response.p50: 10.0 ms to 12.0 ms, +20 %"), "{annotated}");
+    assert!(annotated.contains("::error title=tailtrace%3A regression::readers.response.p50: 9.99 ms to 12.0 ms, +20 %25"), "{annotated}");
     assert_eq!(annotated.lines().filter(|line| line.starts_with("::")).count(), 2, "errors are ok: {annotated}");
     let summary = fs::read_to_string(&markdown).unwrap();
     assert!(summary.starts_with("# what an earlier step wrote\n### ❌ tailtrace: regression"), "{summary}");
-    assert!(summary.contains("| `readers.response.p50` | 10.0 ms | 12.0 ms | +20 % |"), "{summary}");
+    assert!(summary.contains("| `readers.response.p50` | 9.99 ms | 12.0 ms | +20 % |"), "{summary}");
     let xml = fs::read_to_string(&junit).unwrap();
     assert!(xml.contains("tests=\"3\" failures=\"2\" errors=\"0\"") && xml.contains("name=\"readers.response.p99\""), "{xml}");
     assert_eq!((xml.matches("<failure ").count(), xml.matches("</failure>").count()), (2, 2));

@@ -199,7 +199,7 @@ mod tests {
         let mut run = |most| {
             let mut changes = Changes::new(Stopping::UntilPrecise { share: 0.02, most }, 2, 1);
             while !changes.is_over() {
-                changes.push(&[vec![0.02 * normal(), 0.02 * normal()]]);
+                changes.push(&[vec![0.05 * normal(), 0.05 * normal()]]);
             }
             changes
         };
