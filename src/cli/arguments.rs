@@ -8,11 +8,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::experiment::{DEFAULT_TIMES, DEFAULT_TOP};
+use crate::experiment::{DEFAULT_TIMES, DEFAULT_TOP, DEFAULT_WITHIN};
 use crate::milvus::DEFAULT_PORT;
 use crate::scenario::Overrides;
 use crate::trace::Endpoint;
-use crate::units::Rate;
+use crate::units::{Nanos, Rate};
 
 pub(super) use compare::CompareArguments;
 pub(super) use sweep::SweepArguments;
@@ -45,6 +45,7 @@ pub(super) enum Command {
     // Large, as the next two: boxed, so that the others stay small.
     Sweep(Box<SweepArguments>),
     Compare(Box<CompareArguments>),
+    Doctor(DoctorArguments),
     // By far the largest: boxed, so that the others stay small.
     Practice(Box<PracticeArguments>),
     Check(CheckArguments),
@@ -149,6 +150,35 @@ pub(super) enum BesideArgument {
     Same,
     /// Nothing: one request at a time
     None,
+}
+
+/// Why do I see no traces? Follow one traced request from here to Jaeger
+///
+/// Connects to the target, the collector and the Jaeger of a scenario, sends one request that is traced for certain (does a collection
+/// of this name exist? nothing is changed), waits for its spans, and says link by link what was seen. For a broken link: the likely
+/// cause, and the line of milvus.yaml, of the compose file or of the scenario to change.
+#[derive(Debug, Args)]
+#[command(after_long_help = "Examples:
+  tailtrace doctor scenarios/search-and-insert.toml
+  tailtrace doctor s.toml --set trace.endpoint=http://localhost:4317 --set trace.jaeger=http://localhost:16686
+  tailtrace doctor s.toml --json | jq '.links[] | select(.ok == false)'
+
+Exit status:
+  0  the chain is whole
+  1  a link is broken
+  2  it could not be looked at: bad scenario, nowhere to look for spans, a port of ours taken")]
+pub(super) struct DoctorArguments {
+    #[command(flatten)]
+    pub(super) scenario: ScenarioArguments,
+    /// How long spans may take to arrive
+    #[arg(long, value_name = "TIME", default_value_t = DEFAULT_WITHIN)]
+    pub(super) within: Nanos,
+    /// Milvus's metrics and management port; left out: port 9091 of the target's host
+    #[arg(long, value_name = "URL")]
+    pub(super) management: Option<String>,
+    /// Print the links as JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Run the built-in Milvus-compatible target as a server

@@ -7,6 +7,7 @@ mod arguments;
 mod check;
 mod compare;
 mod completions;
+mod doctor;
 mod exit;
 mod output;
 mod practice;
@@ -44,6 +45,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Status, CliE
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Practice(practice) => practice::run(&practice),
         Command::Check(check) => check::run(&check),
         Command::Schema => schema::run(),

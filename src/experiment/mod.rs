@@ -4,6 +4,7 @@
 //! measured. Prints nothing: whoever watches is an [`Observer`].
 
 pub mod compare;
+mod doctor;
 mod error;
 mod exemplars;
 mod figures;
@@ -19,6 +20,7 @@ mod standing;
 pub mod sweep;
 mod tracing;
 
+pub use doctor::{DEFAULT_WITHIN, Diagnosis, DoctorSettings, Link, examine};
 pub use error::RunError;
 pub use observer::{Event, Nobody, Observer};
 pub use replay::{

@@ -9,6 +9,7 @@ mod attribute;
 mod attribution;
 mod folded;
 pub mod jaeger;
+pub mod management;
 #[cfg(test)]
 pub(crate) mod sketch;
 mod subject;

@@ -14,14 +14,14 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tonic::Status;
 
-use crate::clock::{Anchor, SystemClock};
+use crate::clock::{Anchor, Clock, Moment, SystemClock};
 use crate::practice::failure::Failure;
 use crate::practice::model::{Access, Model, Visit};
 use crate::practice::refusal::Refusal;
 use crate::practice::spans::{self, Tree};
 use crate::practice::store::Store;
 use crate::practice::{SearchMode, Settings, SlowSpan};
-use crate::trace::{Ids, ParentContext, ServerSpans};
+use crate::trace::{Ids, ParentContext, ServerSpan, ServerSpans};
 
 use super::answering::Answering;
 use super::asking::Asking;
@@ -132,7 +132,21 @@ impl Service {
             "Insert" => self.visited(Tree::Insert, headers, body, |request| ready(self.insert(request))).await,
             "Upsert" => self.visited(Tree::Upsert, headers, body, |request| ready(self.upsert(request))).await,
             "Delete" => self.visited(Tree::Delete, headers, body, |request| self.delete(request)).await,
-            _ => self.administer(method, body),
+            _ => {
+                let arrived = self.clock.now();
+                let framed = self.administer(method, body);
+                self.record_call(method, headers, arrived);
+                framed
+            }
+        }
+    }
+
+    /// What administers has the one span that answers the call, where its caller is traced.
+    fn record_call(&self, method: &str, headers: &HeaderMap, arrived: Moment) {
+        let Some(tracing) = &self.tracing else { return };
+        let ids = &mut *tracing.ids.borrow_mut();
+        if let Some(caller) = sampled_caller(headers, ids, || false) {
+            tracing.spans.end(ServerSpan::server(ids, caller, format!("{}{method}", &SERVICE[1..]), arrived, self.clock.now()));
         }
     }
 

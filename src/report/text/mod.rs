@@ -2,6 +2,7 @@
 
 mod compare;
 pub(super) mod figure;
+mod doctor;
 mod layout;
 mod replay;
 mod stream;
@@ -18,6 +19,7 @@ use crate::units::{ByteSize, Fraction, Nanos};
 
 pub(super) use compare::allowed;
 pub use compare::write_compare;
+pub use doctor::write_diagnosis;
 pub use replay::write_replay;
 pub use sweep::write_sweep;
 pub use waterfall::{WaterfallLook, write_waterfall};

@@ -1,0 +1,101 @@
+//! Where spans are looked for: in the built-in collector, or in Jaeger.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::tail::jaeger::Jaeger;
+use crate::tail::traces::{self, Trace};
+use crate::trace::TraceError;
+use crate::trace::collector::{Collector, SpanSink, TracesData, json_line};
+
+use super::door::Door;
+
+/// Exports that are kept; a Milvus under other load may send many.
+const MOST_EXPORTS: usize = 4_096;
+
+/// A place where spans arrive.
+pub(super) enum Arrivals {
+    /// The built-in collector behind its door.
+    BuiltIn { door: Door, collector: Collector, lines: Lines },
+    /// A Jaeger, asked by id.
+    Jaeger(Jaeger),
+    /// There is none that could be asked.
+    Nowhere,
+}
+
+/// What the collector received, one export a line.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl SpanSink for Lines {
+    fn write(&mut self, data: &TracesData) -> io::Result<()> {
+        let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if lines.len() < MOST_EXPORTS {
+            lines.push(json_line(data)?);
+        }
+        Ok(())
+    }
+}
+
+impl Arrivals {
+    /// A collector at this address.
+    pub(super) fn built_in(listen: SocketAddr) -> Result<Self, TraceError> {
+        let lines = Lines::default();
+        let collector = Collector::start(SocketAddr::from(([127, 0, 0, 1], 0)), Box::new(lines.clone()))?;
+        let door = Door::open(listen, collector.addr()).map_err(|source| TraceError::Listen { address: listen, source })?;
+        Ok(Self::BuiltIn { door, collector, lines })
+    }
+
+    /// The spans of a trace that have arrived so far, and whether spans of other traces have.
+    pub(super) fn of(&self, trace_id: &str) -> (Trace, bool) {
+        let documents = match self {
+            Self::BuiltIn { lines, .. } => {
+                lines.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|line| line.clone().into()).collect()
+            }
+            // Whether Jaeger can be asked has been looked at before; what it does not have yet may come.
+            Self::Jaeger(jaeger) => jaeger.traces_json(&[trace_id]).into_iter().collect::<Vec<Vec<u8>>>(),
+            Self::Nowhere => Vec::new(),
+        };
+        let mut own = Trace { id: trace_id.to_owned(), ..Trace::default() };
+        let mut others = false;
+        for trace in documents.iter().flat_map(|document| traces::from_json(document).unwrap_or_default()) {
+            if trace.id == trace_id {
+                own.spans.extend(trace.spans);
+            } else {
+                others = true;
+            }
+        }
+        (own, others)
+    }
+
+    /// Where exporters send; of a Jaeger nothing.
+    pub(super) fn url(&self) -> String {
+        match self {
+            Self::BuiltIn { door, .. } => format!("http://{}", door.addr()),
+            Self::Jaeger(_) | Self::Nowhere => String::new(),
+        }
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::BuiltIn { .. } => "the built-in collector".to_owned(),
+            Self::Jaeger(jaeger) => format!("Jaeger at {}", jaeger.url()),
+            Self::Nowhere => "no place that can be asked".to_owned(),
+        }
+    }
+
+    /// Connections that began with TLS, where that can be seen.
+    pub(super) fn in_tls(&self) -> u64 {
+        if let Self::BuiltIn { door, .. } = self { door.in_tls() } else { 0 }
+    }
+
+    /// Ends the collector.
+    pub(super) fn end(self) {
+        if let Self::BuiltIn { door, collector, .. } = self {
+            drop(door);
+            let _ = collector.stop();
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! From what was seen to the likely cause and the line to change.
+
+use crate::tail::management::TraceSettings;
+
+use super::TRACE_SETTINGS;
+use super::link::Link;
+use super::speech::Speech;
+
+/// The host and port of a URL whose host was checked where the scenario was read.
+pub(super) fn host_and_port(url: &str, default: u16) -> (String, u16) {
+    let uri: http::Uri = url.parse().unwrap_or_default();
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    (host, uri.port_u16().unwrap_or(default))
+}
+
+/// The target, by what listens there; `None` where a gRPC server may.
+pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
+    let broken = |seen: &str, cause: &str, fix: &str| Some(Link::broken("target", format!("{uri}: {seen}"), cause, fix));
+    let secure = uri.starts_with("https:");
+    match speech {
+        Speech::Unresolved(why) => {
+            broken(&format!("the name leads nowhere ({why})"), "a wrong host name, or no name service", "correct the host in `target.uri`")
+        }
+        Speech::Closed(why) => broken(
+            &format!("no connection ({why})"),
+            "port closed: no Milvus listens there, or its port is not published",
+            "start Milvus; in compose publish the port (ports: [\"19530:19530\"]), or correct `target.uri`",
+        ),
+        Speech::Tls if !secure => broken(
+            "it speaks TLS",
+            "TLS mismatch: the target wants TLS, and `target.uri` begins with http",
+            "write https://… in `target.uri` (and `target.ca_file` for a certificate of your own), or set tls off in milvus.yaml: common.security.tlsMode: 0",
+        ),
+        Speech::Http2 | Speech::Http1 if secure => broken(
+            "it speaks without TLS",
+            "TLS mismatch: `target.uri` begins with https, and the target has no TLS",
+            "write http://… in `target.uri`, or turn TLS on in milvus.yaml: common.security.tlsMode: 1",
+        ),
+        Speech::Http1 => broken(
+            "it speaks HTTP/1, not gRPC",
+            "another port of Milvus or another service: gRPC is on 19530 as a rule, 9091 is for metrics",
+            "correct the port in `target.uri`",
+        ),
+        Speech::Tls | Speech::Http2 | Speech::Silent => None,
+    }
+}
+
+/// The collector, by what listens there; `None` where OTLP over gRPC may. `jaeger` is the Jaeger that answers beside it, if one does.
+pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Option<Link> {
+    let broken = |seen: &str, cause: &str, fix: &str| Some(Link::broken("collector", format!("{url}: {seen}"), cause, fix));
+    let secure = url.starts_with("https:");
+    match speech {
+        Speech::Unresolved(why) => broken(
+            &format!("the name leads nowhere ({why})"),
+            "wrong endpoint: the host name is not known here (names of containers are known to containers only)",
+            "correct the host in `trace.endpoint`",
+        ),
+        Speech::Closed(why) => match jaeger {
+            Some(jaeger) => broken(
+                &format!("no connection ({why}), while Jaeger answers at {jaeger}"),
+                "COLLECTOR_OTLP_ENABLED is missing, so that Jaeger takes no OTLP, or its port is not published",
+                "in the compose file give the jaeger service `environment: [COLLECTOR_OTLP_ENABLED=true]` and `ports: [\"4317:4317\"]`",
+            ),
+            None => broken(
+                &format!("no connection ({why})"),
+                "port closed: no collector listens there",
+                "start the collector (or Jaeger with COLLECTOR_OTLP_ENABLED=true and port 4317 published), or correct `trace.endpoint`",
+            ),
+        },
+        Speech::Tls if !secure => broken(
+            "it speaks TLS",
+            "TLS mismatch: the collector wants TLS, and the endpoint begins with http",
+            "write https://… in `trace.endpoint`; in milvus.yaml the same is trace.otlp.secure: true",
+        ),
+        Speech::Http2 | Speech::Http1 if secure => broken(
+            "it speaks without TLS",
+            "TLS mismatch: the endpoint begins with https, and the collector has no TLS",
+            "write http://… in `trace.endpoint`; in milvus.yaml the same is trace.otlp.secure: false",
+        ),
+        Speech::Http1 => broken(
+            "it speaks HTTP/1, not gRPC",
+            "wrong endpoint: that is OTLP over HTTP (4318 as a rule) or another service, and spans go by gRPC",
+            "write the gRPC port in `trace.endpoint`: http://…:4317",
+        ),
+        Speech::Tls | Speech::Http2 | Speech::Silent => None,
+    }
+}
+
+/// Milvus's own settings, where it tells them. `goes_to` is where spans are expected.
+pub(super) fn trace_settings(settings: Option<&TraceSettings>, goes_to: &str) -> Link {
+    let Some(settings) = settings else {
+        return Link::unknown(TRACE_SETTINGS, "not offered (Milvus 2.5 and later tell them on port 9091); its spans will show");
+    };
+    let said = |value: &Option<String>| value.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| "not said".to_owned());
+    let seen = format!(
+        "exporter {}, otlp.endpoint {}, otlp.secure {}, sampleFraction {}",
+        said(&settings.exporter),
+        said(&settings.endpoint),
+        said(&settings.secure),
+        said(&settings.sample_fraction)
+    );
+    let secure = settings.secure.as_deref().and_then(|text| text.trim().parse::<bool>().ok());
+    match settings.exporter.as_deref() {
+        Some("noop" | "") => Link::broken(
+            TRACE_SETTINGS,
+            seen,
+            "trace.exporter is noop, its default: Milvus makes spans and throws them away",
+            format!("in milvus.yaml: trace.exporter: otlp, trace.otlp.endpoint: {}; then restart Milvus", bare(goes_to)),
+        ),
+        Some("otlp") if settings.endpoint.as_deref().is_none_or(str::is_empty) => Link::broken(
+            TRACE_SETTINGS,
+            seen,
+            "wrong endpoint: trace.otlp.endpoint is empty, so Milvus sends its spans nowhere",
+            format!("in milvus.yaml: trace.otlp.endpoint: {}; then restart Milvus", bare(goes_to)),
+        ),
+        // What is sent in the clear cannot be meant for TLS, and the other way round: both go to one collector as a rule.
+        Some("otlp") if secure == Some(true) && goes_to.starts_with("http:") && same_port(settings, goes_to) => Link::broken(
+            TRACE_SETTINGS,
+            seen,
+            "TLS mismatch: Milvus speaks TLS to the collector (trace.otlp.secure), which has none",
+            "in milvus.yaml: trace.otlp.secure: false; then restart Milvus",
+        ),
+        _ => Link::holds(TRACE_SETTINGS, seen),
+    }
+}
+
+fn same_port(settings: &TraceSettings, goes_to: &str) -> bool {
+    let own = settings.endpoint.as_deref().and_then(|endpoint| endpoint.rsplit_once(':')?.1.parse::<u16>().ok());
+    own == Some(host_and_port(goes_to, 4317).1)
+}
+
+/// An endpoint as milvus.yaml has it.
+fn bare(url: &str) -> String {
+    let (host, port) = host_and_port(url, 4317);
+    format!("{host}:{port}")
+}
+
+/// Why a span was sent and did not get through, from what the exporter said.
+pub(super) fn client_span(url: &str, why: Option<&str>) -> Link {
+    let why = why.unwrap_or("no answer in time");
+    let cause = if why.to_ascii_lowercase().contains("unimplemented") {
+        "wrong endpoint: what listens there takes no OTLP traces over gRPC"
+    } else if why.to_ascii_lowercase().contains("unauth") || why.to_ascii_lowercase().contains("permission") {
+        "the collector wants credentials"
+    } else {
+        "the collector did not take the span: it is no OTLP/gRPC endpoint, or is not ready"
+    };
+    let fix = if cause.contains("credentials") {
+        "export OTEL_EXPORTER_OTLP_HEADERS with what it asks for"
+    } else {
+        "correct `trace.endpoint`: the gRPC port of the collector, 4317 as a rule"
+    };
+    Link::broken("client span", format!("not taken by {url}: {why}"), cause, fix)
+}
+
+/// What is known where the server's spans did not come.
+pub(super) struct Missing<'a> {
+    /// Where they were looked for, and where they were to go.
+    pub(super) place: &'a str,
+    pub(super) goes_to: &'a str,
+    pub(super) waited: String,
+    pub(super) settings: Option<&'a TraceSettings>,
+    /// Connections to the built-in collector that began with TLS.
+    pub(super) in_tls: u64,
+    /// Spans of other traces came there, or services of a Milvus are known to the Jaeger.
+    pub(super) others: Option<String>,
+}
+
+/// Why the server's spans did not come.
+pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
+    let seen = format!("none in {} within {}", missing.place, missing.waited);
+    let goes_to = bare(missing.goes_to);
+    let broken = |cause: String, fix: String| Link::broken("server spans", seen.clone(), cause, fix);
+    if missing.in_tls > 0 {
+        return broken(
+            format!(
+                "TLS mismatch: {} connections to the collector began with TLS, which it has not: Milvus's trace.otlp.secure is true",
+                missing.in_tls
+            ),
+            "in milvus.yaml: trace.otlp.secure: false; then restart Milvus".to_owned(),
+        );
+    }
+    if let Some(others) = &missing.others {
+        return broken(
+            format!(
+                "propagation suppressed: Milvus's spans do come ({others}), but not for this request: its `traceparent` did not reach Milvus"
+            ),
+            "let what stands between (a proxy, a gateway) pass the header `traceparent`; connect to Milvus itself to see the difference"
+                .to_owned(),
+        );
+    }
+    if let Some(TraceSettings { endpoint: Some(endpoint), .. }) = missing.settings {
+        return broken(
+            format!(
+                "wrong endpoint: Milvus sends its spans to {endpoint}, as it sees that name, and they do not arrive in {}",
+                missing.place
+            ),
+            format!(
+                "in milvus.yaml: trace.otlp.endpoint: {goes_to} (from inside a container, the collector's name there); then restart Milvus"
+            ),
+        );
+    }
+    broken(
+        "trace.exporter is noop (its default), or trace.otlp.endpoint is wrong: Milvus has sent nothing at all".to_owned(),
+        format!(
+            "in milvus.yaml: trace.exporter: otlp, trace.otlp.endpoint: {goes_to} (from inside a container, the collector's name there), \
+             trace.otlp.secure: false; then restart Milvus"
+        ),
+    )
+}

@@ -1,0 +1,381 @@
+//! The chain, link after link.
+
+use crate::clock::{Anchor, Clock, SystemClock, now, pause};
+use crate::milvus::{Address, Client, KNOCK_METHOD, has_collection, version};
+use crate::scenario::Plan;
+use crate::tail::jaeger::Jaeger;
+use crate::tail::management::{self, MANAGEMENT_PORT, TraceSettings};
+use crate::tail::traces::{Span, Trace};
+use crate::trace::{
+    Decider, Decision, Destination, Endpoint, Environment, ExportSettings, Exporter, Finished, Outcome, Propagation, RunIdentity,
+    STANDALONE, ServerSpanExporter, StreamIdentity, context_header,
+};
+use crate::units::{Fraction, Nanos};
+
+use super::arrivals::Arrivals;
+use super::causes::{self, Missing, host_and_port};
+use super::link::{Diagnosis, Link};
+use super::speech::{Speech, listen_to};
+use super::{DoctorSettings, RunError};
+use crate::experiment::standing::Standing;
+
+/// How long one call may take.
+const CALL: Nanos = Nanos::from_secs(5);
+/// How often is looked whether spans have arrived.
+const LOOK: Nanos = Nanos::from_millis(200);
+/// Server spans that reach further than this beyond the client's are a matter of clocks: networks and queues only make them later and
+/// shorter.
+const CLOCKS: Nanos = Nanos::from_millis(10);
+/// How long the practice target's last spans may take.
+const SPANS_WITHIN: Nanos = Nanos::from_secs(2);
+/// Services that a Milvus has spans under: standalone, or its roles in a cluster.
+const MILVUS_SERVICES: [&str; 8] = [STANDALONE, "proxy", "rootcoord", "querycoord", "datacoord", "querynode", "datanode", "indexnode"];
+
+pub(super) struct Chain<'a> {
+    plan: &'a Plan,
+    settings: &'a DoctorSettings,
+    environment: Environment<'a>,
+    links: Vec<Link>,
+    notes: Vec<String>,
+    trace_id: Option<String>,
+}
+
+/// What has been sent, and is being looked for.
+struct Sent {
+    decision: Decision,
+    finished: Finished,
+}
+
+impl<'a> Chain<'a> {
+    pub(super) const fn new(plan: &'a Plan, settings: &'a DoctorSettings, environment: Environment<'a>) -> Self {
+        Self { plan, settings, environment, links: Vec::new(), notes: Vec::new(), trace_id: None }
+    }
+
+    pub(super) fn follow(mut self) -> Result<Diagnosis, RunError> {
+        let trace = &self.plan.trace;
+        if trace.sample_fraction.get() == 0.0 && trace.burst.is_none() {
+            self.notes.push(
+                "trace.sample_fraction is 0: a run of this scenario traces nothing; this one request was traced all the same".to_owned(),
+            );
+        }
+        let practice = self.plan.practice.is_some();
+        let endpoint = Endpoint::resolve(trace, self.environment)?;
+        let jaeger = match &trace.jaeger {
+            Some(url) => Some(self.jaeger(url)),
+            None => None,
+        };
+        let answering = jaeger.as_ref().and_then(|(jaeger, _)| jaeger.clone());
+        let (arrivals, url) = match &endpoint {
+            Endpoint::BuiltIn => {
+                let listen = if practice { std::net::SocketAddr::from(([127, 0, 0, 1], 0)) } else { self.settings.listen };
+                let arrivals = Arrivals::built_in(listen)?;
+                let url = arrivals.url();
+                (arrivals, url)
+            }
+            Endpoint::Url(url) => (answering.clone().map_or(Arrivals::Nowhere, Arrivals::Jaeger), url.clone()),
+        };
+        let anchor = Anchor::take();
+        let (server_spans, way_out) = if practice {
+            let (exporter, way_out) = ServerSpanExporter::start(&Destination::new(url.clone(), STANDALONE), anchor)?;
+            (Some(exporter), Some(way_out))
+        } else {
+            (None, None)
+        };
+        let standing = Standing::start(self.plan, self.environment, way_out)?;
+        let result = self.links_of(&standing, &arrivals, &endpoint, &url, jaeger, anchor);
+        let _ = standing.end();
+        if let Some(exporter) = server_spans {
+            let _ = exporter.finish(SPANS_WITHIN);
+        }
+        arrivals.end();
+        result?;
+        Ok(Diagnosis::new(self.links, self.trace_id, self.notes))
+    }
+
+    fn links_of(
+        &mut self,
+        standing: &Standing,
+        arrivals: &Arrivals,
+        endpoint: &Endpoint,
+        url: &str,
+        jaeger: Option<(Option<Jaeger>, Link)>,
+        anchor: Anchor,
+    ) -> Result<(), RunError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Start)?;
+        let client = self.target(standing, &runtime);
+        let settings = if self.plan.practice.is_none() && client.is_some() { self.trace_settings(standing, url) } else { None };
+        let services = jaeger.as_ref().and_then(|(jaeger, _)| jaeger.as_ref()?.services().ok());
+        let answering = jaeger.as_ref().and_then(|(jaeger, _)| jaeger.as_ref().map(|jaeger| jaeger.url().to_owned()));
+        self.links.extend(jaeger.map(|(_, link)| link));
+        let link = match endpoint {
+            Endpoint::BuiltIn => Link::holds("collector", format!("the built-in one, at {url}")),
+            Endpoint::Url(_) => {
+                let (host, port) = host_and_port(url, 4317);
+                causes::collector(url, &listen_to(&host, port), answering.as_deref())
+                    .unwrap_or_else(|| Link::holds("collector", format!("{url}: something listens")))
+            }
+        };
+        self.links.push(link);
+        self.propagation();
+        let broken = self.links.iter().any(|link| link.ok == Some(false));
+        let Some(client) = client.filter(|_| !broken) else {
+            for name in ["request", "client span", "server spans", "clocks"] {
+                self.links.push(Link::unknown(name, "not looked at: a link before it is broken"));
+            }
+            return Ok(());
+        };
+        let Some(sent) = self.request(client, &runtime) else {
+            for name in ["client span", "server spans", "clocks"] {
+                self.links.push(Link::unknown(name, "not looked at: the request failed"));
+            }
+            return Ok(());
+        };
+        self.spans(standing, arrivals, url, &sent, anchor, settings.as_ref(), services.as_deref())
+    }
+
+    /// Whether the Jaeger of the scenario answers.
+    fn jaeger(&self, url: &str) -> (Option<Jaeger>, Link) {
+        let broken = |error: &dyn std::error::Error| {
+            let fix = "start Jaeger and publish its query port (in compose ports: [\"16686:16686\"]), or correct `trace.jaeger`";
+            Link::broken("jaeger", crate::experiment::chain(error), format!("port closed, or not Jaeger's query API at {url}"), fix)
+        };
+        match Jaeger::bounded(url, CALL, crate::tail::jaeger::LARGEST) {
+            Ok(jaeger) => match jaeger.services() {
+                Ok(services) => {
+                    let seen = format!("{url} answers; {} services have spans", services.len());
+                    (Some(jaeger), Link::holds("jaeger", seen))
+                }
+                Err(error) => (None, broken(&error)),
+            },
+            Err(error) => (None, broken(&error)),
+        }
+    }
+
+    /// Connects, and asks for the version.
+    fn target(&mut self, standing: &Standing, runtime: &tokio::runtime::Runtime) -> Option<Client> {
+        let uri = match &self.plan.target.uri {
+            Address::Practice => standing.connection().uri().to_owned(),
+            uri @ Address::Remote { .. } => uri.to_string(),
+        };
+        let (host, port) = standing.address();
+        let speech = listen_to(host, port);
+        if let Some(link) = causes::target(&uri, &speech) {
+            self.links.push(link);
+            return None;
+        }
+        let connected = runtime.block_on(async {
+            let mut client = standing.connection().client().await.map_err(|error| crate::experiment::chain(&error))?;
+            let version = version(&mut client, CALL).await.map_err(|failure| format!("{}: {}", failure.outcome, failure.reason))?;
+            Ok::<_, String>((client, version))
+        });
+        match connected {
+            Ok((client, version)) => {
+                let what =
+                    if version.is_empty() { "a Milvus that does not tell its version".to_owned() } else { format!("Milvus {version}") };
+                self.links.push(Link::holds("target", format!("{uri}: {what}")));
+                Some(client)
+            }
+            Err(why) => {
+                let (cause, fix) = if speech == Speech::Silent {
+                    ("what listens there is no gRPC server", "correct the port in `target.uri`: 19530 as a rule")
+                } else {
+                    (
+                        "it answers, but not as a Milvus lets this client in",
+                        "see `target.uri`, `target.ca_file`, and `target.token_env` for a Milvus with users",
+                    )
+                };
+                self.links.push(Link::broken("target", format!("{uri}: {why}"), cause, fix));
+                None
+            }
+        }
+    }
+
+    fn trace_settings(&mut self, standing: &Standing, goes_to: &str) -> Option<TraceSettings> {
+        let (host, _) = standing.address();
+        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+        let url = self.settings.management.clone().unwrap_or_else(|| format!("http://{host}:{MANAGEMENT_PORT}"));
+        let settings = management::trace_settings(&url);
+        self.links.push(causes::trace_settings(settings.as_ref(), goes_to));
+        settings
+    }
+
+    fn propagation(&mut self) {
+        let propagation = self.plan.trace.propagation;
+        self.links.push(match propagation {
+            Propagation::None => Link::broken(
+                "propagation",
+                "trace.propagation is none",
+                "propagation suppressed: no request says which trace it belongs to, so Milvus's spans never join the client's",
+                "in the scenario: trace.propagation = \"traceparent\"",
+            ),
+            _ => Link::holds("propagation", format!("{propagation}, the request is marked as sampled")),
+        });
+    }
+
+    /// Sends the one request.
+    fn request(&mut self, mut client: Client, runtime: &tokio::runtime::Runtime) -> Option<Sent> {
+        let clock = SystemClock::default();
+        let decision = Decider::new(Fraction::ZERO).force(clock.now());
+        let trace_id = decision.trace_id.to_string();
+        let context = context_header(self.plan.trace.propagation, &decision);
+        let name = &self.plan.collection.name;
+        let (sent, answer, done) = runtime.block_on(async {
+            let sent = clock.now();
+            let answer = has_collection(&mut client, name, context, CALL).await;
+            (sent, answer, clock.now())
+        });
+        let took = done.since(sent).human();
+        match answer {
+            Ok(there) => {
+                let there = if there { "exists" } else { "does not exist, which does not matter" };
+                self.links
+                    .push(Link::holds("request", format!("{KNOCK_METHOD} took {took}, trace {trace_id}; the collection `{name}` {there}")));
+            }
+            Err(failure) => {
+                self.links.push(Link::broken(
+                    "request",
+                    format!("{KNOCK_METHOD} after {took}: {}: {}", failure.outcome, failure.reason),
+                    "the target refuses the request",
+                    "see `target.token_env` and `target.database`, and Milvus's log",
+                ));
+                return None;
+            }
+        }
+        self.trace_id = Some(trace_id);
+        let finished =
+            Finished { stream: 0, phase_measured: false, sequence: 0, intended: sent, sent, done, outcome: Outcome::Ok, decision };
+        Some(Sent { decision, finished })
+    }
+
+    /// Sends the client's span, and waits until both sides' have arrived.
+    #[allow(clippy::too_many_arguments, reason = "one step with everything that the steps before it found out")]
+    fn spans(
+        &mut self,
+        standing: &Standing,
+        arrivals: &Arrivals,
+        url: &str,
+        sent: &Sent,
+        anchor: Anchor,
+        settings: Option<&TraceSettings>,
+        services: Option<&[String]>,
+    ) -> Result<(), RunError> {
+        let destination = Destination::of_client(url, &self.plan.trace, self.environment);
+        let service = destination.service_name.clone();
+        let export = ExportSettings { finish_limit: CALL, ..ExportSettings::new(Some(destination), self.identity(standing)) };
+        let (exporter, mut lanes) = Exporter::start(&export, anchor, 1, None)?;
+        lanes[0].end(sent.finished);
+        let failure = exporter.failure();
+        let account = exporter.finish();
+        if account.exported == 0 {
+            self.links.push(causes::client_span(url, failure.get().map(String::as_str)));
+            for name in ["server spans", "clocks"] {
+                self.links.push(Link::unknown(name, "not looked at: the client's span did not get through"));
+            }
+            return Ok(());
+        }
+        if matches!(arrivals, Arrivals::Nowhere) {
+            self.links.push(Link::holds("client span", format!("taken by {url}")));
+            let seen = "could not be looked at: set `trace.jaeger` to the URL of its web page, or `trace.endpoint` to \"built-in\"";
+            self.links.extend(["server spans", "clocks"].map(|name| Link::unknown(name, seen)));
+            return Ok(());
+        }
+        let (trace, others) = self.wait(arrivals, &sent.decision, &service);
+        self.judge(arrivals, url, &service, &trace, others, settings, services);
+        Ok(())
+    }
+
+    fn identity(&self, standing: &Standing) -> RunIdentity {
+        let (host, port) = standing.address();
+        let stream = StreamIdentity {
+            name: "doctor".to_owned(),
+            operation: KNOCK_METHOD.to_owned(),
+            db_operation: "has_collection".to_owned(),
+            collection: self.plan.collection.name.clone(),
+        };
+        RunIdentity { run_id: "doctor".to_owned(), server_address: host.to_owned(), server_port: port, streams: vec![stream] }
+    }
+
+    /// Looks until both sides' spans are there, or the time is up.
+    fn wait(&self, arrivals: &Arrivals, decision: &Decision, service: &str) -> (Trace, bool) {
+        let trace_id = decision.trace_id.to_string();
+        let until = now().plus(self.settings.within);
+        loop {
+            let (trace, others) = arrivals.of(&trace_id);
+            let sides = [true, false].map(|own| trace.spans.iter().any(|span| (span.service == service) == own));
+            if sides == [true, true] || now() >= until {
+                return (trace, others);
+            }
+            pause(LOOK);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one step with everything that the steps before it found out")]
+    fn judge(
+        &mut self,
+        arrivals: &Arrivals,
+        url: &str,
+        service: &str,
+        trace: &Trace,
+        others: bool,
+        settings: Option<&TraceSettings>,
+        services: Option<&[String]>,
+    ) {
+        let place = arrivals.name();
+        let client: Option<&Span> = trace.spans.iter().find(|span| span.service == service);
+        let server: Vec<&Span> = trace.spans.iter().filter(|span| span.service != service).collect();
+        self.links.push(if client.is_some() {
+            Link::holds("client span", format!("arrived in {place} under the service `{service}`"))
+        } else {
+            Link::broken(
+                "client span",
+                format!("taken by {url}, and not in {place} within {}", self.settings.within.human()),
+                format!("wrong endpoint: what listens at {url} does not feed {place}"),
+                "correct `trace.endpoint`, or `trace.jaeger`, so that they are of one Jaeger; for a collector between them see its exporters",
+            )
+        });
+        if server.is_empty() {
+            // A service of Milvus's that Jaeger knew before anything was sent.
+            let known = services.and_then(|known| known.iter().find(|known| MILVUS_SERVICES.contains(&known.as_str())));
+            let known = known.map(|service| format!("Jaeger knows its service `{service}`"));
+            let missing = Missing {
+                place: &place,
+                goes_to: url,
+                waited: self.settings.within.human(),
+                settings,
+                in_tls: arrivals.in_tls(),
+                others: known.or_else(|| others.then(|| "spans of other traces came".to_owned())),
+            };
+            self.links.push(causes::server_spans(&missing));
+            self.links.push(Link::unknown("clocks", "not looked at: there are no server spans"));
+            return;
+        }
+        let names: std::collections::BTreeSet<&str> = server.iter().map(|span| span.service.as_str()).collect();
+        let names = names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        self.links.push(Link::holds("server spans", format!("{} of {names} arrived in {place}", server.len())));
+        self.links.push(
+            client.map_or_else(|| Link::unknown("clocks", "not looked at: the client's span is missing"), |client| clocks(client, &server)),
+        );
+    }
+}
+
+/// Whether the server's spans lie within the client's. Only those that somebody waited for: what answers the client.
+fn clocks(client: &Span, server: &[&Span]) -> Link {
+    let answering = server.iter().filter(|span| span.parent.as_deref() == Some(client.id.as_str()));
+    let beyond = |span: &&Span| {
+        let early = client.start_ns.saturating_sub(span.start_ns);
+        let late = (span.start_ns + span.duration_ns).saturating_sub(client.start_ns + client.duration_ns);
+        (Nanos(early.max(late)), if early > late { "behind" } else { "ahead of" })
+    };
+    let Some((most, side)) = answering.map(|span| beyond(span)).max_by_key(|(most, _)| *most) else {
+        return Link::unknown("clocks", "no server span stands directly under the client's");
+    };
+    if most <= CLOCKS {
+        return Link::holds("clocks", "the server's spans lie within the client's");
+    }
+    Link::broken(
+        "clocks",
+        format!("Milvus's clock is at least {} {side} this machine's", most.human()),
+        "clock skew: the two machines' clocks differ, so in Jaeger the server's spans lie outside the client's",
+        "let both machines follow one time service (chrony, systemd-timesyncd); figures of tailtrace do not depend on it",
+    )
+}

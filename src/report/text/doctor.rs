@@ -1,0 +1,83 @@
+//! The chain of the doctor for people: a line a link, and below the first broken one what to do.
+
+use std::io::{self, Write};
+
+use crate::experiment::{Diagnosis, Link};
+
+use super::layout::{Paint, wrap};
+
+/// Where what was seen begins: behind the mark and the longest link's name.
+const COLUMN: usize = 18;
+/// Lines are broken here.
+const WIDTH: usize = 100;
+
+/// Writes the chain.
+pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool) -> io::Result<()> {
+    let paint = Paint { on: colours };
+    let first = diagnosis.first_broken();
+    for link in &diagnosis.links {
+        let mark = match link.ok {
+            Some(true) => paint.good("✓"),
+            Some(false) => paint.bad("✗"),
+            None => "-".to_owned(),
+        };
+        write!(out, "{mark} {:<width$}", link.name, width = COLUMN - 2)?;
+        paragraph(out, "", &link.seen)?;
+        if first.is_some_and(|first| first.name == link.name) {
+            write!(out, "{:COLUMN$}", "")?;
+            paragraph(out, "cause: ", link.cause.as_deref().unwrap_or_default())?;
+            write!(out, "{:COLUMN$}", "")?;
+            paragraph(out, "change: ", link.fix.as_deref().unwrap_or_default())?;
+        }
+    }
+    writeln!(out)?;
+    for note in &diagnosis.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    writeln!(out, "{}", paint.bold(&sentence(diagnosis, first)))
+}
+
+fn sentence(diagnosis: &Diagnosis, first: Option<&Link>) -> String {
+    match first {
+        Some(link) => format!("The chain is broken at: {}.", link.name),
+        None if diagnosis.whole => "The chain is whole: traces of sampled requests come through, client and server joined.".to_owned(),
+        None => "Nothing is seen to be broken, but not every link could be looked at.".to_owned(),
+    }
+}
+
+/// Text behind a label; further lines stand under the column.
+fn paragraph(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
+    for (at, line) in wrap(&format!("{label}{text}"), WIDTH - COLUMN).iter().enumerate() {
+        if at > 0 {
+            write!(out, "{:COLUMN$}", "")?;
+        }
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_broken_link_has_its_cause_and_what_to_change_below_it() {
+        let link = |name: &str, ok, seen: &str| Link { name: name.to_owned(), ok, seen: seen.to_owned(), cause: None, fix: None };
+        let broken =
+            Link { cause: Some("it is shut".to_owned()), fix: Some("open it".to_owned()), ..link("collector", Some(false), "no answer") };
+        let links = vec![link("target", Some(true), "v2"), broken, link("clocks", None, "not looked at")];
+        let diagnosis = Diagnosis { whole: false, links, trace_id: None, notes: Vec::new() };
+        let mut out = Vec::new();
+        write_diagnosis(&mut out, &diagnosis, false).unwrap();
+        let expected = "\
+✓ target          v2
+✗ collector       no answer
+                  cause: it is shut
+                  change: open it
+- clocks          not looked at
+
+The chain is broken at: collector.
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

@@ -1,0 +1,98 @@
+//! What a Milvus says of its own trace settings, over the HTTP of its metrics and management port (9091).
+//!
+//! Milvus 2.5 and later give all their settings as JSON under `/api/v1/_cluster/configs`, where no password is asked for; older ones
+//! give none. Only the four that matter to traces are read.
+
+use serde_json::Value;
+
+use crate::units::Nanos;
+
+/// The port that Milvus has it on.
+pub const MANAGEMENT_PORT: u16 = 9091;
+/// How long the answer may take.
+const WITHIN: Nanos = Nanos::from_secs(2);
+/// All settings of a Milvus are some 100 KB.
+const LARGEST: u64 = 4 << 20;
+const PATH: &str = "/api/v1/_cluster/configs";
+
+/// The settings under `trace` in milvus.yaml, as text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TraceSettings {
+    /// `noop`, `otlp`, `jaeger` or `stdout`.
+    pub exporter: Option<String>,
+    /// `trace.sampleFraction`.
+    pub sample_fraction: Option<String>,
+    /// `trace.otlp.endpoint`.
+    pub endpoint: Option<String>,
+    /// `trace.otlp.secure`.
+    pub secure: Option<String>,
+}
+
+/// Asks the Milvus whose management port is at `url`; `None` where it offers nothing.
+#[must_use]
+pub fn trace_settings(url: &str) -> Option<TraceSettings> {
+    let agent = ureq::Agent::config_builder().timeout_global(Some(WITHIN.as_duration())).proxy(None).build().new_agent();
+    let mut answer = agent.get(format!("{}{PATH}", url.trim_end_matches('/'))).call().ok()?;
+    let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec().ok()?;
+    read(&serde_json::from_slice(&body).ok()?)
+}
+
+/// Milvus writes keys without case, dots and underscores in some versions, and in one table or in several.
+fn read(document: &Value) -> Option<TraceSettings> {
+    let mut found = TraceSettings::default();
+    look(document, "", &mut found);
+    (found != TraceSettings::default()).then_some(found)
+}
+
+fn look(value: &Value, key: &str, found: &mut TraceSettings) {
+    if let Value::Object(table) = value {
+        for (name, inner) in table {
+            let name: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+            // A table within a table goes on with its name; a list of components begins anew.
+            look(inner, &if name.starts_with("trace") { name } else { format!("{key}{name}") }, found);
+        }
+        return;
+    }
+    if let Value::Array(list) = value {
+        list.iter().for_each(|inner| look(inner, "", found));
+        return;
+    }
+    let place = match key {
+        "traceexporter" => &mut found.exporter,
+        "tracesamplefraction" => &mut found.sample_fraction,
+        "traceotlpendpoint" => &mut found.endpoint,
+        "traceotlpsecure" => &mut found.secure,
+        _ => return,
+    };
+    *place = Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_found_however_their_keys_are_written() {
+        let right = TraceSettings {
+            exporter: Some("otlp".into()),
+            sample_fraction: Some("0.1".into()),
+            endpoint: Some("jaeger:4317".into()),
+            secure: Some("false".into()),
+        };
+        for text in [
+            r#"{"traceexporter": "otlp", "tracesamplefraction": "0.1", "traceotlpendpoint": "jaeger:4317", "traceotlpsecure": "false", "x": "1"}"#,
+            r#"{"trace.exporter": "otlp", "trace.sampleFraction": 0.1, "trace.otlp.endpoint": "jaeger:4317", "trace.otlp.secure": false}"#,
+            r#"[{"config": {"trace": {"exporter": "otlp", "sampleFraction": 0.1, "otlp": {"endpoint": "jaeger:4317", "secure": "false"}}}}]"#,
+        ] {
+            assert_eq!(read(&serde_json::from_str(text).unwrap()), Some(right.clone()), "{text}");
+        }
+        assert_eq!(read(&serde_json::from_str(r#"{"log.level": "info", "exporter": "x"}"#).unwrap()), None);
+    }
+
+    #[test]
+    fn who_offers_nothing_says_nothing() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert_eq!(trace_settings(&format!("http://{free}")), None);
+        assert_eq!(trace_settings("no url"), None);
+    }
+}
