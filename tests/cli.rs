@@ -223,3 +223,34 @@ fn what_cannot_be_replayed_is_said_before_anything_is_sent() {
         assert!(!said.contains("panicked") && !here.path().join("results").exists(), "{said}");
     }
 }
+
+#[test]
+fn the_doctor_says_by_its_status_whether_the_chain_is_whole() {
+    let here = folder(RIGHT);
+    let built_in = "trace.endpoint=built-in";
+    let whole = tailtrace(here.path(), &["doctor", "s.toml", "--set", built_in, "--json"]);
+    let diagnosis: serde_json::Value = serde_json::from_slice(&whole.stdout).unwrap();
+    assert_eq!((whole.status.code(), &diagnosis["whole"]), (Some(0), &serde_json::json!(true)), "{diagnosis}");
+    assert!(
+        diagnosis["links"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|link| ["name", "ok", "seen", "cause", "fix"].iter().all(|key| link.get(key).is_some()))
+    );
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let broken = tailtrace(here.path(), &["doctor", "s.toml", "--set", built_in, "--set", &format!("target.uri=http://{free}")]);
+    let said = text(&broken.stdout);
+    assert_eq!(broken.status.code(), Some(1), "{said}{}", text(&broken.stderr));
+    assert!(said.contains("port closed") && said.contains("change:") && said.contains("The chain is broken at: target."), "{said}");
+    for (arguments, part) in [
+        (&["doctor"][..], "<SCENARIO>"),
+        (&["doctor", "nowhere.toml"], "cannot read the scenario `nowhere.toml`"),
+        (&["doctor", "s.toml", "--set", "trace.endpoint=nothing"], "is not an OTLP endpoint"),
+        (&["doctor", "s.toml", "--within", "soon"], "soon"),
+    ] {
+        let output = tailtrace(here.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(part) && output.stdout.is_empty(), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
