@@ -10,7 +10,7 @@ use crate::trace::{
     Decider, Decision, Destination, Endpoint, Environment, ExportSettings, Exporter, Finished, Outcome, Propagation, RunIdentity,
     STANDALONE, ServerSpanExporter, StreamIdentity, context_header,
 };
-use crate::units::{Fraction, Nanos};
+use crate::units::{Causes, Fraction, Nanos};
 
 use super::arrivals::Arrivals;
 use super::causes::{self, Missing, host_and_port};
@@ -137,7 +137,7 @@ impl<'a> Chain<'a> {
     fn jaeger(&self, url: &str) -> (Option<Jaeger>, Link) {
         let broken = |error: &dyn std::error::Error| {
             let fix = "start Jaeger and publish its query port (in compose ports: [\"16686:16686\"]), or correct `trace.jaeger`";
-            Link::broken("jaeger", crate::experiment::chain(error), format!("port closed, or not Jaeger's query API at {url}"), fix)
+            Link::broken("jaeger", Causes(error).to_string(), format!("port closed, or not Jaeger's query API at {url}"), fix)
         };
         match Jaeger::bounded(url, CALL, crate::tail::jaeger::LARGEST) {
             Ok(jaeger) => match jaeger.services() {
@@ -164,7 +164,7 @@ impl<'a> Chain<'a> {
             return None;
         }
         let connected = runtime.block_on(async {
-            let mut client = standing.connection().client().await.map_err(|error| crate::experiment::chain(&error))?;
+            let mut client = standing.connection().client().await.map_err(|error| Causes(&error).to_string())?;
             let version = version(&mut client, CALL).await.map_err(|failure| format!("{}: {}", failure.outcome, failure.reason))?;
             Ok::<_, String>((client, version))
         });
