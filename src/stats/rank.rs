@@ -89,7 +89,7 @@ fn exact(ranks: &[usize], size: usize, seen: usize) -> Option<RankSum> {
 
 fn approximate(ranks: &[usize], size: usize, seen: usize) -> RankSum {
     let (m, n) = (size as f64, ranks.len() as f64);
-    let mean_rank = (n + 1.0) / 2.0;
+    let mean_rank = f64::midpoint(n, 1.0);
     // Drawing without replacement from the ranks as they are shared: ties are in their variance.
     let spread = ranks.iter().map(|rank| (*rank as f64 / 2.0 - mean_rank).powi(2)).sum::<f64>() / n;
     let deviation = (m * (n - m) * spread / (n - 1.0)).sqrt();

@@ -54,7 +54,9 @@ fn look(value: &Value, key: &str, found: &mut TraceSettings) {
         return;
     }
     if let Value::Array(list) = value {
-        list.iter().for_each(|inner| look(inner, "", found));
+        for inner in list {
+            look(inner, "", found);
+        }
         return;
     }
     let place = match key {

@@ -46,6 +46,16 @@ struct Sent {
     finished: Finished,
 }
 
+/// What was found out on the way, for those links that are judged by it.
+struct Known<'a> {
+    /// Where spans go.
+    url: &'a str,
+    /// Milvus's own settings, where it tells them.
+    settings: Option<&'a TraceSettings>,
+    /// The services that Jaeger knew before anything was sent.
+    services: Option<&'a [String]>,
+}
+
 impl<'a> Chain<'a> {
     pub(super) const fn new(plan: &'a Plan, settings: &'a DoctorSettings, environment: Environment<'a>) -> Self {
         Self { plan, settings, environment, links: Vec::new(), notes: Vec::new(), trace_id: None }
@@ -60,10 +70,7 @@ impl<'a> Chain<'a> {
         }
         let practice = self.plan.practice.is_some();
         let endpoint = Endpoint::resolve(trace, self.environment)?;
-        let jaeger = match &trace.jaeger {
-            Some(url) => Some(self.jaeger(url)),
-            None => None,
-        };
+        let jaeger = trace.jaeger.as_deref().map(jaeger);
         let answering = jaeger.as_ref().and_then(|(jaeger, _)| jaeger.clone());
         let (arrivals, url) = match &endpoint {
             Endpoint::BuiltIn => {
@@ -130,25 +137,8 @@ impl<'a> Chain<'a> {
             }
             return Ok(());
         };
-        self.spans(standing, arrivals, url, &sent, anchor, settings.as_ref(), services.as_deref())
-    }
-
-    /// Whether the Jaeger of the scenario answers.
-    fn jaeger(&self, url: &str) -> (Option<Jaeger>, Link) {
-        let broken = |error: &dyn std::error::Error| {
-            let fix = "start Jaeger and publish its query port (in compose ports: [\"16686:16686\"]), or correct `trace.jaeger`";
-            Link::broken("jaeger", Causes(error).to_string(), format!("port closed, or not Jaeger's query API at {url}"), fix)
-        };
-        match Jaeger::bounded(url, CALL, crate::tail::jaeger::LARGEST) {
-            Ok(jaeger) => match jaeger.services() {
-                Ok(services) => {
-                    let seen = format!("{url} answers; {} services have spans", services.len());
-                    (Some(jaeger), Link::holds("jaeger", seen))
-                }
-                Err(error) => (None, broken(&error)),
-            },
-            Err(error) => (None, broken(&error)),
-        }
+        let known = Known { url, settings: settings.as_ref(), services: services.as_deref() };
+        self.spans(standing, arrivals, &known, &sent, anchor)
     }
 
     /// Connects, and asks for the version.
@@ -248,17 +238,8 @@ impl<'a> Chain<'a> {
     }
 
     /// Sends the client's span, and waits until both sides' have arrived.
-    #[allow(clippy::too_many_arguments, reason = "one step with everything that the steps before it found out")]
-    fn spans(
-        &mut self,
-        standing: &Standing,
-        arrivals: &Arrivals,
-        url: &str,
-        sent: &Sent,
-        anchor: Anchor,
-        settings: Option<&TraceSettings>,
-        services: Option<&[String]>,
-    ) -> Result<(), RunError> {
+    fn spans(&mut self, standing: &Standing, arrivals: &Arrivals, known: &Known<'_>, sent: &Sent, anchor: Anchor) -> Result<(), RunError> {
+        let url = known.url;
         let destination = Destination::of_client(url, &self.plan.trace, self.environment);
         let service = destination.service_name.clone();
         let export = ExportSettings { finish_limit: CALL, ..ExportSettings::new(Some(destination), self.identity(standing)) };
@@ -280,7 +261,7 @@ impl<'a> Chain<'a> {
             return Ok(());
         }
         let (trace, others) = self.wait(arrivals, &sent.decision, &service);
-        self.judge(arrivals, url, &service, &trace, others, settings, services);
+        self.judge(arrivals, known, &service, &trace, others);
         Ok(())
     }
 
@@ -309,17 +290,8 @@ impl<'a> Chain<'a> {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one step with everything that the steps before it found out")]
-    fn judge(
-        &mut self,
-        arrivals: &Arrivals,
-        url: &str,
-        service: &str,
-        trace: &Trace,
-        others: bool,
-        settings: Option<&TraceSettings>,
-        services: Option<&[String]>,
-    ) {
+    fn judge(&mut self, arrivals: &Arrivals, known: &Known<'_>, service: &str, trace: &Trace, others: bool) {
+        let url = known.url;
         let place = arrivals.name();
         let client: Option<&Span> = trace.spans.iter().find(|span| span.service == service);
         let server: Vec<&Span> = trace.spans.iter().filter(|span| span.service != service).collect();
@@ -335,15 +307,15 @@ impl<'a> Chain<'a> {
         });
         if server.is_empty() {
             // A service of Milvus's that Jaeger knew before anything was sent.
-            let known = services.and_then(|known| known.iter().find(|known| MILVUS_SERVICES.contains(&known.as_str())));
-            let known = known.map(|service| format!("Jaeger knows its service `{service}`"));
+            let milvus = known.services.and_then(|all| all.iter().find(|service| MILVUS_SERVICES.contains(&service.as_str())));
+            let milvus = milvus.map(|service| format!("Jaeger knows its service `{service}`"));
             let missing = Missing {
                 place: &place,
                 goes_to: url,
                 waited: self.settings.within.human(),
-                settings,
+                settings: known.settings,
                 in_tls: arrivals.in_tls(),
-                others: known.or_else(|| others.then(|| "spans of other traces came".to_owned())),
+                others: milvus.or_else(|| others.then(|| "spans of other traces came".to_owned())),
             };
             self.links.push(causes::server_spans(&missing));
             self.links.push(Link::unknown("clocks", "not looked at: there are no server spans"));
@@ -358,6 +330,24 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// Whether the Jaeger of the scenario answers.
+fn jaeger(url: &str) -> (Option<Jaeger>, Link) {
+    let broken = |error: &dyn std::error::Error| {
+        let fix = "start Jaeger and publish its query port (in compose ports: [\"16686:16686\"]), or correct `trace.jaeger`";
+        Link::broken("jaeger", Causes(error).to_string(), format!("port closed, or not Jaeger's query API at {url}"), fix)
+    };
+    match Jaeger::bounded(url, CALL, crate::tail::jaeger::LARGEST) {
+        Ok(jaeger) => match jaeger.services() {
+            Ok(services) => {
+                let seen = format!("{url} answers; {} services have spans", services.len());
+                (Some(jaeger), Link::holds("jaeger", seen))
+            }
+            Err(error) => (None, broken(&error)),
+        },
+        Err(error) => (None, broken(&error)),
+    }
+}
+
 /// Whether the server's spans lie within the client's. Only those that somebody waited for: what answers the client.
 fn clocks(client: &Span, server: &[&Span]) -> Link {
     let answering = server.iter().filter(|span| span.parent.as_deref() == Some(client.id.as_str()));
@@ -366,7 +356,7 @@ fn clocks(client: &Span, server: &[&Span]) -> Link {
         let late = (span.start_ns + span.duration_ns).saturating_sub(client.start_ns + client.duration_ns);
         (Nanos(early.max(late)), if early > late { "behind" } else { "ahead of" })
     };
-    let Some((most, side)) = answering.map(|span| beyond(span)).max_by_key(|(most, _)| *most) else {
+    let Some((most, side)) = answering.map(beyond).max_by_key(|(most, _)| *most) else {
         return Link::unknown("clocks", "no server span stands directly under the client's");
     };
     if most <= CLOCKS {

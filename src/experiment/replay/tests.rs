@@ -101,6 +101,6 @@ fn more_requests_need_more_evidence() {
     let case = Case { repeats: &own, typical: &typical, margin_ns: 10 * MS };
     // 1 / C(8, 4) = 1/70 for one request; four of them together need 1/80.
     let judged = |count| judge(&vec![case.clone(); count])[0].verdict;
-    assert!(1.0 / 70.0 <= ALPHA && 4.0 / 70.0 > ALPHA);
+    const { assert!(1.0 / 70.0 <= ALPHA && 4.0 / 70.0 > ALPHA) };
     assert_eq!((judged(1), judged(4)), (Verdict::ByNature, Verdict::Undecided));
 }

@@ -75,7 +75,7 @@ fn row(request: &Replayed) -> Vec<String> {
         Verdict::Undecided => "undecided",
     };
     let counts = [("timed out", request.timed_out), ("failed", request.failed), ("missing", request.missing)];
-    let odd: String = counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!(", {count} {what}")).collect();
+    let odd: Vec<String> = counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!(", {count} {what}")).collect();
     vec![
         format!("{} #{}", request.stream, request.sequence),
         format!("{}{}", if request.original_at_least { "≥ " } else { "" }, Nanos(request.original_ns).human()),
@@ -84,7 +84,7 @@ fn row(request: &Replayed) -> Vec<String> {
         time(request.repeats_ns.iter().max().copied()),
         chance(request.p_nature),
         chance(request.p_circumstance),
-        format!("{verdict}{odd}"),
+        format!("{verdict}{}", odd.concat()),
     ]
 }
 
