@@ -73,30 +73,6 @@ run = json.load(open(sys.argv[1]))
 sys.exit(run["trust"] != "valid" or any(stream["ok"] < stream["scheduled"] for stream in run["streams"]))' "$REAL_STACK_STATE/run.stdout.json"
 }
 
-# doctor: the whole chain, in under 15 seconds.
-doctor_sees_a_whole_chain() {
-    local began=$SECONDS
-    doctor || return
-    [ $((SECONDS - began)) -lt 15 ] || { note "the doctor took $((SECONDS - began)) s"; return 1; }
-}
-
-# The same with one thing broken on purpose: it must end with 1 and name the link.
-doctor_names_what_is_broken() {
-    local said
-    said=$(doctor --set trace.propagation=none) && return 1
-    [[ $said == *"propagation suppressed"* ]] || { note "$said"; return 1; }
-    said=$(doctor --set "trace.endpoint=http://127.0.0.1:1") && return 1
-    [[ $said == *"COLLECTOR_OTLP_ENABLED is missing"* ]] || { note "$said"; return 1; }
-}
-
-doctor() {
-    "$TAILTRACE" doctor "$here/searches-beside-inserts.toml" \
-        --management "http://127.0.0.1:$MILVUS_HEALTH_PORT" \
-        --set "target.uri=http://127.0.0.1:$MILVUS_PORT" \
-        --set "trace.endpoint=http://127.0.0.1:$JAEGER_OTLP_PORT" \
-        --set "trace.jaeger=$jaeger" "$@"
-}
-
 run_directory() { printf '%s' "$results"/*/; }
 
 # What --json prints is the document that run.json holds.
@@ -114,8 +90,6 @@ practice_answers() {
 "$here/milvus.sh" start
 
 check "the wire subset is pymilvus's" "$python" "$here/check_wire.py"
-check "the doctor sees a whole chain" doctor_sees_a_whole_chain
-check "the doctor names what is broken" doctor_names_what_is_broken
 check "a run against a real Milvus" measure
 if [ -f "$(run_directory)run.json" ]; then
     check "--json prints run.json" same_document
