@@ -2,6 +2,7 @@
 
 mod compare;
 mod sweep;
+mod explain;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -16,6 +17,8 @@ use crate::units::{Nanos, Rate};
 
 pub(super) use compare::CompareArguments;
 pub(super) use sweep::SweepArguments;
+
+pub(super) use explain::ExplainArguments;
 
 macro_rules! exit_status {
     () => {
@@ -41,6 +44,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Run(RunArguments),
+    Explain(ExplainArguments),
     Replay(ReplayArguments),
     // Large, as the next two: boxed, so that the others stay small.
     Sweep(Box<SweepArguments>),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::experiment::compare::CompareError;
 use crate::experiment::sweep::SweepError;
+use crate::experiment::explain::ExplainError;
 use crate::experiment::{ReplayError, RunError};
 use crate::practice::PracticeError;
 use crate::result::ResultError;
@@ -94,6 +95,9 @@ pub enum CliError {
         /// Why.
         source: io::Error,
     },
+    /// Nothing could be explained.
+    #[error(transparent)]
+    Explain(#[from] ExplainError),
     /// Standard output does not take what is printed.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),

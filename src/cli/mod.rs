@@ -9,6 +9,7 @@ mod compare;
 mod completions;
 mod doctor;
 mod exit;
+mod explain;
 mod output;
 mod practice;
 mod progress;
@@ -46,6 +47,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Status, CliE
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Explain(explain) => explain::run(&explain),
         Command::Practice(practice) => practice::run(&practice),
         Command::Check(check) => check::run(&check),
         Command::Schema => schema::run(),

@@ -7,6 +7,7 @@ pub mod compare;
 mod doctor;
 mod error;
 mod exemplars;
+pub mod explain;
 mod figures;
 mod floor;
 mod observer;

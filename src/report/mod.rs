@@ -13,4 +13,6 @@ pub use annotations::write_annotations;
 pub use json::write_json;
 pub use junit::write_junit;
 pub use markdown::write_markdown;
-pub use text::{Look, WaterfallLook, write_compare, write_diagnosis, write_replay, write_sweep, write_text, write_waterfall};
+pub use text::{
+    ExplainLook, Look, WaterfallLook, write_compare, write_diagnosis, write_explanation, write_replay, write_sweep, write_text, write_waterfall,
+};

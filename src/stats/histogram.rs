@@ -145,6 +145,25 @@ impl Histogram {
         self.hdr.iter_recorded().filter(|step| step.value_iterated_to() > self.hdr.highest_equivalent(ns)).map(|s| s.count_at_value()).sum()
     }
 
+    /// How many values lie in the buckets above that of `over_ns` up to that of `to_ns`, and their mean from the buckets' middles;
+    /// no mean where there are none.
+    #[must_use]
+    pub fn part(&self, over_ns: u64, to_ns: u64) -> (u64, Option<u64>) {
+        let (over, to) = (self.hdr.highest_equivalent(over_ns), self.hdr.highest_equivalent(to_ns.min(MAX_NS)));
+        let inside = self.hdr.iter_recorded().filter(|step| step.value_iterated_to() > over && step.value_iterated_to() <= to);
+        let (count, sum) = inside.fold((0, 0.0), |(count, sum), step| {
+            let here = step.count_at_value();
+            (count + here, sum + here as f64 * self.hdr.median_equivalent(step.value_iterated_to()) as f64)
+        });
+        (count, (count > 0).then(|| (sum / count as f64).round() as u64))
+    }
+
+    /// The least value that shares the bucket of `ns`.
+    #[must_use]
+    pub fn lowest_equivalent_ns(&self, ns: u64) -> u64 {
+        self.hdr.lowest_equivalent(ns)
+    }
+
     /// Lowest equivalent of the smallest value in ns; 0 where nothing was recorded.
     #[must_use]
     pub fn min_ns(&self) -> u64 {
@@ -243,6 +262,10 @@ mod tests {
         }
         assert_eq!(histogram.mean_ns(), 1001, "1000.5 to the nearest");
         assert_eq!((histogram.count_above(1900), histogram.count_above(2000)), (100, 0));
+        assert_eq!(
+            [histogram.part(1900, u64::MAX), histogram.part(0, 2), histogram.part(2000, 3000)],
+            [(100, Some(1951)), (2, Some(2)), (0, None)]
+        );
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub mod rank;
 mod simulate;
 pub mod stationarity;
 pub mod two_stage;
+pub mod weighted;
 
 /// The confidence of every interval that is printed beside a percentile.
 pub const CONFIDENCE: f64 = 0.95;

@@ -7,20 +7,36 @@
 mod above;
 mod attribute;
 mod attribution;
+mod catalogue;
+mod clumps;
+mod estimate;
+mod explanation;
 mod folded;
+mod groups;
 pub mod jaeger;
 pub mod management;
+mod representative;
 #[cfg(test)]
 pub(crate) mod sketch;
 mod subject;
 pub mod traces;
 mod tree;
+mod verdict;
 mod waterfall;
+mod what_if;
+mod words;
 
 pub use above::{Above, AboveError};
 pub use attribute::{Places, attribute};
 pub use attribution::{Attribution, NETWORK_AND_CLIENT, Oddities, Part, Place, WAITING_IN_THE_GENERATOR};
+pub use catalogue::{Known, known};
+pub use estimate::{Row, mean_response, share_slower};
+pub use explanation::{Explained, Explanation, Method, Waterfalls, explain, pictured};
 pub use folded::{FoldedBy, UnknownFolded, Weighted, folded};
-pub use subject::{Slow, Subject, Traced};
+pub use groups::{Group, TYPICAL_FROM, TYPICAL_TO, Thresholds};
+pub use representative::{About, Difference};
+pub use subject::{Subject, Traced};
 pub use tree::{ClientSpan, Cut, client_spans};
+pub use verdict::{FEWEST_TRACED, FLOOR_SPREADS, MATERIAL_SHARE, MATERIAL_SPREAD, NAMED_AT_LEAST, NAMED_SHARE, Verdict};
 pub use waterfall::{Bar, MOST_BARS, Waterfall, waterfall};
+pub use what_if::WhatIf;

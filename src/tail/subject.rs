@@ -36,25 +36,17 @@ pub struct Subject {
     pub traced: Vec<Traced>,
     /// Response times of all its requests, traced or not; `None` where only the traces are known, which then stand for all.
     pub all: Option<Histogram>,
-    /// Requests known one by one whether traced or not: the slowest. Empty where only the traces are known.
-    pub slowest: Vec<Slow>,
-    /// When its requests were sent, for saying how long a longer run would take: from, to, ns since the Unix epoch.
-    pub span_ns: Option<(u64, u64)>,
+    /// How many requests were over in each second and in the tail: the second's start (ns since the Unix epoch) and the number, in
+    /// order. Empty where that is not known.
+    pub slow_seconds: Vec<(u64, u64)>,
+    /// How far the instrument's own times spread (its floor's p99 − p50), ns; `None` where that was not measured.
+    pub floor_spread_ns: Option<u64>,
+    /// How long its requests were sent for, ns; `None` where that is not known.
+    pub length_ns: Option<u64>,
     /// The fraction of the requests that were meant to be sampled; `None` where that is not known.
     pub sample_fraction: Option<f64>,
     /// Sampled requests whose trace was not found.
     pub without_trace: u64,
     /// What was odd about the traces, and mended.
     pub oddities: Oddities,
-}
-
-/// A slow request, traced or not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slow {
-    /// Its intended start, ns since the Unix epoch.
-    pub at_ns: u64,
-    /// What its user waited.
-    pub response_ns: u64,
-    /// Whether it is among the traced ones.
-    pub traced: bool,
 }

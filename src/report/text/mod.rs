@@ -3,6 +3,7 @@
 mod compare;
 pub(super) mod figure;
 mod doctor;
+mod explain;
 mod layout;
 mod replay;
 mod stream;
@@ -20,11 +21,11 @@ use crate::units::{ByteSize, Fraction, Nanos};
 pub(super) use compare::allowed;
 pub use compare::write_compare;
 pub use doctor::write_diagnosis;
+pub use explain::{ExplainLook, write_explanation};
+use layout::{INDENT, Paint, WIDTH, count, labelled, percent, plural, time, wrap};
 pub use replay::write_replay;
 pub use sweep::write_sweep;
 pub use waterfall::{WaterfallLook, write_waterfall};
-
-use layout::{INDENT, Paint, WIDTH, count, labelled, percent, plural, time, wrap};
 
 /// How the summary looks.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,0 +1,118 @@
+//! Where the slow requests waited: from a run directory, from saved traces, from Jaeger.
+//!
+//! Gathers what `tail` explains: traces, taken apart, and what is known of all requests beside them.
+
+mod error;
+mod foreign;
+mod jaeger;
+mod stored;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::tail::jaeger::JaegerError;
+use crate::tail::traces::{self, Trace};
+use crate::tail::{self, Above, ClientSpan, Explanation, FoldedBy, Subject, Thresholds, Verdict, Weighted};
+
+pub use error::ExplainError;
+pub use foreign::Whose;
+pub use jaeger::Period;
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// Where the tail begins.
+    pub above: Above,
+    /// Only this stream of a run; left out: all.
+    pub stream: Option<String>,
+}
+
+/// An explanation, and what it was made from.
+#[derive(Debug)]
+pub struct Answer {
+    /// What is found.
+    pub explanation: Explanation,
+    /// In the order of `explanation.streams`.
+    sources: Vec<Source>,
+    above: Above,
+}
+
+/// One stream's or operation's traced requests, and where their traces are.
+#[derive(Debug, Default)]
+struct Source {
+    subject: Subject,
+    /// Of each traced request: its trace's place in the list of all, and its client span's id.
+    of: Vec<(usize, String)>,
+}
+
+impl Answer {
+    fn of(sources: Vec<Source>, traces: &[Trace], above: Above) -> Self {
+        let subjects: Vec<&Subject> = sources.iter().map(|source| &source.subject).collect();
+        let mut explanation = tail::explain(&subjects, above);
+        for (explained, source) in explanation.streams.iter_mut().zip(&sources) {
+            let Some((slowest, typical)) = tail::pictured(&source.subject, above) else { continue };
+            let picture = |at: usize| {
+                let (trace, client) = source.of.get(at)?;
+                tail::waterfall(traces.get(*trace)?, ClientSpan::Id(client)).ok()
+            };
+            explained.waterfalls.slowest = picture(slowest);
+            explained.waterfalls.typical = picture(typical);
+        }
+        Self { explanation, sources, above }
+    }
+
+    /// Whether too few slow requests are traced in every stream that has any.
+    #[must_use]
+    pub fn is_too_few(&self) -> bool {
+        self.explanation.streams.iter().all(|stream| stream.verdict == Verdict::TooFew)
+    }
+
+    /// Folded stacks of each stream, one below the other.
+    #[must_use]
+    pub fn folded(&self, by: FoldedBy) -> String {
+        let mut text = String::new();
+        for source in &self.sources {
+            let Some(thresholds) = Thresholds::of(&source.subject, self.above) else { continue };
+            let group = |inside: &dyn Fn(u64) -> bool| -> Vec<Weighted<'_>> {
+                let chosen = source.subject.traced.iter().filter(|one| inside(one.response_ns));
+                chosen.map(|one| Weighted { parts: &one.parts, weight: one.weight }).collect()
+            };
+            let (slow, typical) = (group(&|ns| thresholds.is_tail(ns)), group(&|ns| thresholds.is_typical(ns)));
+            text.push_str(&tail::folded(by, &source.subject.name, &slow, &typical));
+        }
+        text
+    }
+}
+
+/// Explains a run from its directory; its traces are those in it, or else those in the Jaeger that its plan names.
+pub fn explain_run(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
+    stored::explain(path, question)
+}
+
+/// Explains traces of any client, saved in a file or in the files of a directory.
+pub fn explain_traces(path: &Path, whose: &Whose, question: &Question) -> Result<Answer, ExplainError> {
+    let reading = traces::read(path)?;
+    foreign::explain(&reading.traces, whose, question, &path.display().to_string())
+}
+
+/// Explains traces of any client that a Jaeger holds.
+pub fn explain_jaeger(url: &str, whose: &Whose, period: Period, question: &Question) -> Result<Answer, ExplainError> {
+    let jaeger = tail::jaeger::Jaeger::new(url).map_err(ExplainError::from)?;
+    let known = jaeger.services()?;
+    if !known.iter().any(|service| *service == whose.service) {
+        return Err(ExplainError::no_service(&whose.service, jaeger.url(), known));
+    }
+    let traces = jaeger::search(&jaeger, whose, period)?;
+    foreign::explain(&traces, whose, question, jaeger.url())
+}
+
+/// Places of traces by their ids.
+fn by_id(traces: &[Trace]) -> HashMap<&str, usize> {
+    traces.iter().enumerate().map(|(at, trace)| (trace.id.as_str(), at)).collect()
+}
+
+impl From<JaegerError> for ExplainError {
+    fn from(error: JaegerError) -> Self {
+        Self::Jaeger(Box::new(error))
+    }
+}

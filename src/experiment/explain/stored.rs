@@ -1,0 +1,220 @@
+//! From a run directory: which requests were traced, what they stand for, and what all requests took.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+
+use crate::result::model::PhaseName;
+use crate::result::requests::Request;
+use crate::result::{self, StoredRun, hlog};
+use crate::tail::jaeger::Jaeger;
+use crate::tail::traces::{self, Trace};
+use crate::tail::{
+    Above, ClientSpan, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, WAITING_IN_THE_GENERATOR, attribute,
+};
+
+use super::foreign::{add, count_cut};
+use super::{Answer, ExplainError, Question, Source, by_id, jaeger};
+
+/// So many traces of slow requests are read at most, and so many of others, of each stream; of more a random subset, weighed for it. Enough
+/// for shares to some tenths of a percent, and a bound for the memory.
+const MOST_SLOW: usize = 20_000;
+/// See [`MOST_SLOW`].
+const MOST_OTHERS: usize = 10_000;
+/// From a Jaeger over HTTP so many of each.
+const MOST_FETCHED: usize = 2_000;
+
+pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
+    let run = result::read(path)?;
+    let names: Vec<String> = run.document.streams.iter().map(|stream| stream.name.clone()).collect();
+    if let Some(stream) = question.stream.as_ref().filter(|stream| !names.contains(stream)) {
+        return Err(ExplainError::NoStream { stream: stream.clone(), known: names });
+    }
+    let way = Way::of(&run)?;
+    let most = if matches!(way, Way::Jaeger(_)) { [MOST_FETCHED; 2] } else { [MOST_SLOW, MOST_OTHERS] };
+    let requests = run.requests()?;
+    let mut chosen = Vec::new();
+    let mut subjects = Vec::new();
+    for stream in run.document.streams.iter().filter(|stream| question.stream.as_ref().is_none_or(|name| *name == stream.name)) {
+        let subject = subject(&run, &stream.name, &stream.operation);
+        chosen.push(choose(&requests, &subject, question.above, most));
+        subjects.push(subject);
+    }
+    let traces = way.traces(&run, &chosen)?;
+    let slow_seconds = slow_seconds(&run, &subjects, question.above)?;
+    let found = by_id(&traces);
+    let mut places = Places::default();
+    let sources = subjects.into_iter().zip(&chosen).map(|(subject, chosen)| {
+        let mut source = Source { subject, of: Vec::new() };
+        for (request, weight) in chosen {
+            take_apart(&mut source, &run, request, *weight, &found, &traces, &mut places);
+        }
+        count_cut(&mut source.subject);
+        source
+    });
+    let mut sources: Vec<Source> = sources.collect();
+    for source in &mut sources {
+        source.subject.slow_seconds = slow_seconds.get(&source.subject.name).cloned().unwrap_or_default();
+    }
+    Ok(Answer::of(sources, &traces, question.above))
+}
+
+/// What is known of a stream without its traces.
+fn subject(run: &StoredRun, name: &str, operation: &str) -> Subject {
+    let measured = run.document.phases.iter().find(|phase| phase.name == PhaseName::Measure);
+    Subject {
+        name: name.to_owned(),
+        operation: operation.to_owned(),
+        all: run.times.get(name).map(|times| times.response.clone()).filter(|all| !all.is_empty()),
+        floor_spread_ns: run.document.generator.floor.map(|floor| floor.p99_ns.saturating_sub(floor.p50_ns)),
+        length_ns: measured.and_then(|phase| phase.length_ns),
+        sample_fraction: Some(run.document.trace.sample_fraction),
+        ..Subject::default()
+    }
+}
+
+/// Where the traces are.
+enum Way {
+    File,
+    Jaeger(Jaeger),
+}
+
+impl Way {
+    fn of(run: &StoredRun) -> Result<Self, ExplainError> {
+        if run.spans_file().is_some_and(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 0)) {
+            return Ok(Self::File);
+        }
+        let none = |why: &str| ExplainError::NoTraces { path: run.path.clone(), why: why.to_owned() };
+        if run.document.trace.sampled == 0 && !run.document.partial {
+            return Err(none("no request was sampled; run with `trace.sample_fraction` above 0 (--set trace.sample_fraction=0.1)"));
+        }
+        match run.document.plan["trace"]["jaeger"].as_str() {
+            Some(url) => Ok(Self::Jaeger(Jaeger::new(url)?)),
+            None => Err(none(
+                "its spans went elsewhere; run with `trace.endpoint = \"built-in\"`, or name the Jaeger that has them in `trace.jaeger`",
+            )),
+        }
+    }
+
+    fn traces(&self, run: &StoredRun, chosen: &[Vec<(&Request, f64)>]) -> Result<Vec<Trace>, ExplainError> {
+        let wanted: HashSet<&str> = chosen.iter().flatten().filter_map(|(request, _)| request.trace_id.as_deref()).collect();
+        match (self, run.spans_file()) {
+            (Self::Jaeger(from), _) => {
+                let mut ids: Vec<&str> = wanted.into_iter().collect();
+                ids.sort_unstable();
+                jaeger::fetch(from, &ids)
+            }
+            (Self::File, Some(file)) => Ok(traces::read_where(&file, |id| wanted.contains(id))?.traces),
+            (Self::File, None) => Ok(Vec::new()),
+        }
+    }
+}
+
+/// The stream's traced requests with what they stand for: of the measured phase, that ended ok or were given up, as in the histogram.
+fn choose<'a>(requests: &'a [Request], subject: &Subject, above: Above, most: [usize; 2]) -> Vec<(&'a Request, f64)> {
+    let counts = |request: &&Request| {
+        request.stream == subject.name
+            && request.measured
+            && request.trace_id.is_some()
+            && matches!(request.outcome.as_str(), "ok" | "timed_out" | "unfinished")
+    };
+    let weighted = requests.iter().filter(counts).filter_map(|request| Some((request, request.weight()?)));
+    let thresholds = subject.all.as_ref().map(|all| Thresholds::of_all(all, above));
+    let (slow, others): (Vec<_>, Vec<_>) =
+        weighted.partition(|(request, _)| thresholds.is_some_and(|thresholds| thresholds.is_tail(request.response_ns())));
+    let [most_slow, most_others] = most;
+    let mut chosen = thinned(slow, most_slow);
+    chosen.extend(thinned(others, most_others));
+    chosen
+}
+
+/// A random subset where there are too many. Trace ids are random: the first of their order are one.
+fn thinned(mut requests: Vec<(&Request, f64)>, most: usize) -> Vec<(&Request, f64)> {
+    let all = requests.len();
+    if all > most {
+        requests.sort_by(|a, b| a.0.trace_id.cmp(&b.0.trace_id));
+        requests.truncate(most);
+        let stands_for = all as f64 / most as f64;
+        requests.iter_mut().for_each(|(_, weight)| *weight *= stands_for);
+    }
+    requests
+}
+
+/// One request's trace: its parts, and the time before it was sent.
+fn take_apart(
+    source: &mut Source,
+    run: &StoredRun,
+    request: &Request,
+    weight: f64,
+    found: &HashMap<&str, usize>,
+    traces: &[Trace],
+    places: &mut Places,
+) {
+    let trace = request.trace_id.as_deref().and_then(|id| found.get(id)).map(|at| (*at, &traces[*at]));
+    let (Some((at, trace)), Some(client)) = (trace, request.span_id.as_deref()) else {
+        source.subject.without_trace += 1;
+        return;
+    };
+    let Ok(attribution) = attribute(trace, ClientSpan::Id(client), places) else {
+        // The server's spans without the client's: what the client waited beside them is not known.
+        source.subject.without_trace += 1;
+        source.subject.oddities.cut += 1;
+        return;
+    };
+    let service = trace.spans.iter().find(|span| span.id == client).map_or("tailtrace", |span| span.service.as_str());
+    let mut parts = attribution.parts;
+    complete(&mut parts, service, request, attribution.total_ns);
+    add(&mut source.subject.oddities, attribution.oddities);
+    source.of.push((at, client.to_owned()));
+    source.subject.traced.push(Traced {
+        trace_id: trace.id.clone(),
+        sequence: Some(request.sequence),
+        at_ns: run.document.started.unix_ns() + request.intended_ns,
+        response_ns: request.response_ns(),
+        weight,
+        why: request.why.clone(),
+        joined: attribution.joined,
+        parts,
+    });
+}
+
+/// Makes the parts add up to the response time: with the time before the request was sent, and with the fraction of a microsecond that a
+/// Jaeger does not keep.
+fn complete(parts: &mut Vec<Part>, service: &str, request: &Request, total_ns: u64) {
+    let own = |span: &str| Place { service: service.to_owned(), span: span.to_owned(), path: span.to_owned() }.into();
+    let late = request.sent_ns.saturating_sub(request.intended_ns);
+    if late > 0 {
+        parts.push(Part { place: own(WAITING_IN_THE_GENERATOR), self_ns: late });
+    }
+    let service_ns = request.response_ns() - late;
+    if service_ns > total_ns {
+        let rest = service_ns - total_ns;
+        match parts.iter_mut().find(|part| part.place.span == NETWORK_AND_CLIENT) {
+            Some(part) => part.self_ns += rest,
+            None => parts.push(Part { place: own(NETWORK_AND_CLIENT), self_ns: rest }),
+        }
+    } else if let Some(largest) =
+        parts.iter_mut().filter(|part| part.place.span != WAITING_IN_THE_GENERATOR).max_by_key(|part| part.self_ns)
+    {
+        largest.self_ns = largest.self_ns.saturating_sub(total_ns - service_ns);
+    }
+}
+
+/// How many slow requests were over in each second of the log, by stream.
+fn slow_seconds(run: &StoredRun, subjects: &[Subject], above: Above) -> Result<BTreeMap<String, Vec<(u64, u64)>>, ExplainError> {
+    let mut seconds: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
+    let zero = run.document.phases.iter().find(|phase| phase.name == PhaseName::Measure).map(|phase| phase.start.unix_ns());
+    let (Some(log), Some(zero)) = (run.latency_file(), zero) else { return Ok(seconds) };
+    let above: HashMap<&str, u64> = subjects
+        .iter()
+        .filter_map(|subject| Some((subject.name.as_str(), Thresholds::of_all(subject.all.as_ref()?, above).above_ns)))
+        .collect();
+    hlog::read(&log, |interval| {
+        if interval.kind == hlog::Kind::Response
+            && let Some(above_ns) = above.get(interval.stream)
+        {
+            let start = zero + u64::try_from(interval.start.as_nanos()).unwrap_or_default();
+            seconds.entry(interval.stream.to_owned()).or_default().push((start, interval.histogram.count_above(*above_ns)));
+        }
+    })?;
+    Ok(seconds)
+}

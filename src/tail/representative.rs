@@ -1,0 +1,96 @@
+//! Are the traced slow requests like those that nobody traced? All slow ones are known by number, length and second from the
+//! histograms; where the traced ones are others, what is said of them is not said of the tail.
+//!
+//! Each check asks for the size of the difference first and for its significance second.
+
+use crate::stats::weighted::{Clump, effective_count, poisson_sum, ratio};
+
+use super::clumps::clumps;
+use super::estimate::{Value, heaviest, totals};
+use super::groups::Groups;
+use super::subject::Subject;
+
+/// A difference is not chance with this confidence, each.
+const CONFIDENCE: f64 = 0.999;
+/// Numbers that differ by less than this factor are alike.
+const NUMBER: f64 = 1.5;
+/// Means that differ by less than this share are alike.
+const LATENCY: f64 = 0.2;
+/// Distributions over time that differ nowhere by more than this share are alike.
+const TIME: f64 = 0.25;
+
+/// What differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum About {
+    /// How many there are: the traced ones do not stand for as many as there were, so that of this stream slow (or fast) ones are missing.
+    Number,
+    /// How long they took.
+    Latency,
+    /// When they were.
+    Time,
+}
+
+/// The traced slow requests differ from all slow ones.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Difference {
+    /// In what.
+    pub about: About,
+    /// The figure of the traced ones: a number, ns, or the largest distance of the two distributions.
+    pub traced: f64,
+    /// The figure of all; of a distance the largest that is alike.
+    pub all: f64,
+}
+
+/// What differs; nothing where all requests are not known, or none is traced.
+pub(super) fn differences(subject: &Subject, groups: &Groups<'_>) -> Vec<Difference> {
+    if subject.all.is_none() || groups.tail.is_empty() {
+        return Vec::new();
+    }
+    [number(subject, groups), latency(subject, groups), time(subject, groups)].into_iter().flatten().collect()
+}
+
+fn number(subject: &Subject, groups: &Groups<'_>) -> Option<Difference> {
+    let (traced, all) = (groups.tail.iter().map(|one| one.weight).sum::<f64>(), groups.tail_figures.requests as f64);
+    let differs = traced > all * NUMBER || traced * NUMBER < all;
+    let by_clump = totals(&groups.tail, |_| 0.0);
+    let limits = poisson_sum(by_clump.iter().map(|clump: &Clump| clump.below), heaviest(subject, &groups.tail), CONFIDENCE);
+    (differs && !limits.contains(all)).then_some(Difference { about: About::Number, traced, all })
+}
+
+fn latency(subject: &Subject, groups: &Groups<'_>) -> Option<Difference> {
+    let all = groups.tail_figures.all_mean_ns? as f64;
+    let most = subject.all.as_ref()?.max_ns() as f64;
+    let beside = Value { weight: heaviest(subject, &groups.tail), least: groups.thresholds.above_ns as f64, most };
+    let found = ratio(&totals(&groups.tail, |one| one.response_ns as f64), &beside, CONFIDENCE)?;
+    let differs = (found.value / all - 1.0).abs() > LATENCY && !found.interval.contains(all);
+    differs.then_some(Difference { about: About::Latency, traced: found.value, all })
+}
+
+/// The largest distance between the two distributions over time, against Kolmogorov's limit for as many values as the traced ones
+/// are worth: √(−ln(α/2)/2n) (Massey, *JASA* 46 (1951) 68).
+fn time(subject: &Subject, groups: &Groups<'_>) -> Option<Difference> {
+    let all: u64 = subject.slow_seconds.iter().map(|(_, count)| count).sum();
+    if all == 0 {
+        return None;
+    }
+    // Both count a request where it was over.
+    let mut ends: Vec<(u64, f64)> = groups.tail.iter().map(|one| (one.at_ns + one.response_ns, one.weight)).collect();
+    ends.sort_by_key(|(end, _)| *end);
+    let weights: f64 = ends.iter().map(|(_, weight)| weight).sum();
+    let (mut seen, mut traced, mut next, mut distance) = (0, 0.0, 0, 0.0_f64);
+    for (at, (_, count)) in subject.slow_seconds.iter().enumerate() {
+        let until = subject.slow_seconds.get(at + 1).map_or(u64::MAX, |(start, _)| *start);
+        seen += count;
+        while ends.get(next).is_some_and(|(end, _)| *end < until) {
+            traced += ends[next].1;
+            next += 1;
+        }
+        distance = distance.max((seen as f64 / all as f64 - traced / weights).abs());
+    }
+    let (of, count) = clumps(&groups.tail);
+    let mut by_clump = vec![0.0; count];
+    of.into_iter().zip(&groups.tail).for_each(|(clump, one)| by_clump[clump] += one.weight);
+    let limit = (-((1.0 - CONFIDENCE) / 2.0).ln() / (2.0 * effective_count(by_clump))).sqrt().max(TIME);
+    (distance > limit).then_some(Difference { about: About::Time, traced: distance, all: limit })
+}

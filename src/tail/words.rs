@@ -1,0 +1,230 @@
+//! What an explanation says in sentences.
+
+use crate::units::{Fraction, Nanos};
+
+use super::above::Above;
+use super::catalogue::known;
+use super::estimate::Row;
+use super::explanation::Explained;
+use super::groups::Groups;
+use super::representative::{About, Difference};
+use super::subject::Subject;
+use super::verdict::{FEWEST_TRACED, Immaterial, Judged, Verdict};
+use super::what_if::WhatIf;
+
+/// So many traced slow requests are aimed at where there are too few: with 16 expected there are 10 with 95 % certainty (Poisson).
+const AIM: f64 = 16.0;
+
+/// So many places are named of a tail that is spread, where they hold at least [`NAMED_OF_MANY`].
+const MOST_NAMED: usize = 4;
+const NAMED_OF_MANY: f64 = 0.05;
+
+/// `81 %`; `0.4 %` below one.
+fn percent(share: f64) -> String {
+    let hundred = share * 100.0;
+    if hundred.abs() < 0.95 && hundred.abs() >= 0.05 { format!("{hundred:.1} %") } else { format!("{:.0} %", hundred + 0.0) }
+}
+
+/// `81 % (74 to 88 %)`.
+fn share(row: &Row) -> String {
+    let Some(share) = row.share else { return "some".to_owned() };
+    match (row.share_low, row.share_high) {
+        // The share of what is left cannot be below nothing: an interval that goes on past the whole says "all of it".
+        (Some(low), Some(high)) => {
+            let high = if share <= 1.0 { high.min(1.0) } else { high };
+            format!("{} ({:.0} to {})", percent(share), low * 100.0, percent(high))
+        }
+        _ => percent(share),
+    }
+}
+
+fn time(ns: u64) -> String {
+    Nanos(ns).human()
+}
+
+/// `searches`, `inserts`, `hybrid searches`; of other clients' spans `requests`.
+fn requests(operation: &str) -> String {
+    match operation {
+        "search" => "searches".to_owned(),
+        "query" => "queries".to_owned(),
+        "insert" | "upsert" | "delete" | "get" => format!("{operation}s"),
+        "hybrid_search" => "hybrid searches".to_owned(),
+        _ => "requests".to_owned(),
+    }
+}
+
+/// `p99 searches`, `searches above 50ms`.
+fn slow(operation: &str, above: Above) -> String {
+    match above {
+        Above::Quantile(_) => format!("{above} {}", requests(operation)),
+        Above::Time(time) => format!("{} above {time}", requests(operation)),
+    }
+}
+
+/// The name, and after a colon what is known of it.
+fn named(span: &str) -> String {
+    known(span).map_or_else(|| span.to_owned(), |known| format!("{span}: {}", known.meaning))
+}
+
+/// The sentence that comes first.
+pub(super) fn sentence(subject: &Subject, above: Above, groups: &Groups<'_>, judged: &Judged, rows: &[Row]) -> String {
+    let slow = slow(&subject.operation, above);
+    match judged.verdict {
+        Verdict::Single => {
+            rows.first().map_or_else(String::new, |row| format!("{} of what {slow} take longer is {}", share(row), named(&row.place.span)))
+        }
+        Verdict::Spread => spread(&slow, rows),
+        Verdict::None => none(&slow, subject, groups, judged.immaterial),
+        Verdict::TooFew => {
+            let (traced, all) = (groups.tail_figures.traced, groups.tail_figures.requests);
+            if traced >= FEWEST_TRACED {
+                return format!("No typical request is traced to hold the {traced} traced {slow} against");
+            }
+            let of = if subject.all.is_some() {
+                format!("{traced} of the {all} {slow} are traced")
+            } else {
+                format!("there are {traced} {slow}")
+            };
+            format!("Too few traces to say: {of}, and {FEWEST_TRACED} are needed")
+        }
+    }
+}
+
+fn spread(slow: &str, rows: &[Row]) -> String {
+    let large = rows.iter().filter(|row| row.share.is_some_and(|share| share >= NAMED_OF_MANY)).take(MOST_NAMED);
+    let parts: Vec<String> = large.map(|row| format!("{} {}", share(row), row.place.span)).collect();
+    if rows.first().and_then(|row| row.share).is_some_and(|share| share >= super::verdict::NAMED_SHARE) {
+        return format!("What {slow} take longer is not shown to lie in one place: {}; more traces would tell", parts.join(", "));
+    }
+    format!("What {slow} take longer is spread over many places, as when they compete for a machine: {}", parts.join(", "))
+}
+
+fn none(slow: &str, subject: &Subject, groups: &Groups<'_>, why: Option<Immaterial>) -> String {
+    let mean = |group: &super::Group| group.all_mean_ns.or(group.mean_ns).unwrap_or_default();
+    let (tail, typical) = (mean(&groups.tail_figures), mean(&groups.typical_figures));
+    let longer = time(tail.saturating_sub(typical));
+    match why {
+        Some(Immaterial::Empty) | None => format!("No tail: there are no {slow}"),
+        Some(Immaterial::Small) => {
+            format!("No tail to speak of: {slow} take {longer} longer than typical ones, which take {}", time(typical))
+        }
+        Some(Immaterial::Spread) => {
+            let spread = groups.thresholds.typical_to_ns - groups.thresholds.typical_from_ns;
+            let others = requests(&subject.operation);
+            format!(
+                "No tail to speak of: {slow} take {longer} longer, and the middle half of all {others} differ by {} anyway",
+                time(spread)
+            )
+        }
+        Some(Immaterial::Floor(floor)) => format!(
+            "No tail to speak of: {slow} take {longer} longer than typical ones, and against a server that answers at once the instrument's \
+             own p99 on this machine lies {} above its median",
+            time(floor)
+        ),
+    }
+}
+
+/// What to do about it.
+pub(super) fn advice(subject: &Subject, groups: &Groups<'_>, judged: &Judged) -> Option<String> {
+    match judged.verdict {
+        Verdict::Single => judged.named.as_ref().and_then(|place| known(&place.span)).map(|known| known.advice.to_owned()),
+        Verdict::Spread => Some(
+            "no single part is to blame: look at what all parts share (CPU, memory, other load on the machine, garbage collection), and at \
+             the rate"
+                .to_owned(),
+        ),
+        Verdict::None => None,
+        Verdict::TooFew => Some(more_traces(subject, groups)),
+    }
+}
+
+/// Which sample fraction, or which duration, would trace enough slow requests.
+fn more_traces(subject: &Subject, groups: &Groups<'_>) -> String {
+    let slow = groups.tail_figures.requests as f64;
+    let Some(fraction) = subject.sample_fraction.filter(|_| subject.all.is_some()) else {
+        return "take in a longer time, or lower --above".to_owned();
+    };
+    let mut ways = Vec::new();
+    if slow >= AIM && fraction < 1.0 {
+        let wanted = two_digits_up(AIM / slow).min(1.0);
+        if wanted > fraction {
+            ways.push(format!("trace.sample_fraction = {wanted}"));
+        }
+    }
+    if let Some(length) = subject.length_ns.filter(|_| fraction > 0.0 && slow > 0.0) {
+        // What was found says more than what was to be expected, where it says anything.
+        let expected = (slow * fraction).max(groups.tail_figures.traced as f64 / 2.0);
+        let seconds = two_digits_up((length as f64 / 1e9 * AIM / expected).max(1.0));
+        ways.push(format!("load.duration = \"{seconds}s\""));
+    }
+    match ways.as_slice() {
+        [] if fraction == 0.0 => "nothing is sampled: set trace.sample_fraction".to_owned(),
+        [] => "take in a longer time, or lower --above".to_owned(),
+        ways => format!("{} would trace some {AIM} of them; so would a lower --above", ways.join(" or ")),
+    }
+}
+
+/// Rounded up to two digits: 0.0533 is 0.054.
+fn two_digits_up(value: f64) -> f64 {
+    let step = 10_f64.powf(value.log10().floor() - 1.0);
+    let rounded = (value / step - 1e-9).ceil() * step;
+    // Through the text, so that 0.054 is 0.054 and not 0.054000000000000006.
+    format!("{rounded:.12}").parse().unwrap_or(rounded)
+}
+
+/// `If … took its typical time, p99 would be …`.
+pub(super) fn what_if(what_if: &WhatIf) -> String {
+    let percentile = Above::Quantile((what_if.quantile * 1e5).round() / 1e5);
+    format!(
+        "If {} took its typical time, {percentile} would be {} ({} to {}) instead of {}",
+        what_if.span,
+        time(what_if.left_ns),
+        time(what_if.low_ns),
+        time(what_if.high_ns),
+        time(what_if.now_ns)
+    )
+}
+
+/// In what the traced slow requests differ from the others.
+pub(super) fn difference(difference: &Difference) -> String {
+    let Difference { about, traced, all } = difference;
+    match about {
+        About::Number if traced < all => format!(
+            "the traced slow requests stand for {traced:.0} of the {all:.0} that there were: traces of slow requests are missing, and what is \
+             said holds for the others"
+        ),
+        About::Number => {
+            format!("the traced slow requests stand for {traced:.0}, and there were {all:.0}: traces of other requests are missing")
+        }
+        About::Latency => format!(
+            "the traced slow requests took {} on average, and all slow ones {}: the traced ones are others",
+            time(*traced as u64),
+            time(*all as u64)
+        ),
+        About::Time => format!(
+            "the traced slow requests were at other times than all slow ones (their distributions over time lie {} apart)",
+            percent(*traced)
+        ),
+    }
+}
+
+/// What else has to be known to read the figures.
+pub(super) fn notes(subject: &Subject, explained: &Explained) -> Vec<String> {
+    let mut notes: Vec<String> = explained.representativeness.iter().map(difference).collect();
+    if subject.all.is_none() {
+        notes.push(
+            "how these requests were sampled is not known: all are taken as equally likely, and the groups are those of the traces"
+                .to_owned(),
+        );
+    }
+    if subject.without_trace > 0 {
+        let fraction = Fraction::new(subject.without_trace as f64 / (subject.without_trace as f64 + subject.traced.len() as f64));
+        let share = fraction.map(|fraction| format!(" ({})", percent(fraction.get()))).unwrap_or_default();
+        notes.push(format!("{} sampled requests{share} have no trace: their spans were lost on the way", subject.without_trace));
+    }
+    let joined = subject.traced.iter().filter(|one| one.joined).count();
+    if joined == 0 && !subject.traced.is_empty() {
+        notes.push("no trace holds a span of the server's: all of its time counts as network and client; `tailtrace doctor` says which link is broken".to_owned());
+    }
+    notes
+}
