@@ -2,9 +2,11 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use crate::experiment::explain::{Question, explain_run};
 use crate::experiment::{self, RunOptions, RunOutcome};
 use crate::load::Stop;
-use crate::report::{self, Look};
+use crate::report::{self, ExplainLook, Look};
+use crate::result::SPANS_FILE;
 use crate::result::model::{RunDocument, Trust};
 use crate::scenario;
 use crate::trace::process_environment;
@@ -35,20 +37,35 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Status, CliError> {
     }
 }
 
+/// The summary, and why the slow requests were slow where their traces are in the run directory.
+fn summary(out: &mut dyn io::Write, outcome: &RunOutcome, colours: bool) -> io::Result<()> {
+    report::write_text(out, &outcome.document, Look { colours, directory: Some(&outcome.directory) })?;
+    if outcome.document.trace.sampled == 0 || !outcome.directory.join(SPANS_FILE).exists() {
+        return Ok(());
+    }
+    match explain_run(&outcome.directory, &Question::default()) {
+        Ok(answer) => {
+            writeln!(out)?;
+            report::write_explanation(out, &answer.explanation, ExplainLook { colours, short: true })
+        }
+        // What was measured stands, whether it can be explained or not.
+        Err(error) => writeln!(out, "\nwhy slow    cannot be explained here: {error}"),
+    }
+}
+
 /// The result: the document, the summary, or the directory alone.
 fn print(outcome: &RunOutcome, json: bool, quiet: bool) -> io::Result<()> {
-    let look = |colours| Look { colours, directory: Some(&outcome.directory) };
     let mut out = io::stdout().lock();
     if json {
         if !quiet {
             // Where standard error is closed there is nobody to tell.
-            let _ = report::write_text(&mut io::stderr().lock(), &outcome.document, look(colours(io::stderr().is_terminal())));
+            let _ = summary(&mut io::stderr().lock(), outcome, colours(io::stderr().is_terminal()));
         }
         report::write_json(&mut out, &outcome.document)?;
     } else if quiet {
         writeln!(out, "{}", outcome.directory.display())?;
     } else {
-        report::write_text(&mut out, &outcome.document, look(colours(io::stdout().is_terminal())))?;
+        summary(&mut out, outcome, colours(io::stdout().is_terminal()))?;
     }
     out.flush()
 }

@@ -1,4 +1,5 @@
-//! A series of runs and a decision: [`run`] is the series of one, [`Replay`] repeats the slowest requests of a run.
+//! A series of runs and a decision: [`run`] is the series of one, [`Replay`] repeats the slowest requests of a run, [`explain`] asks
+//! what the slow ones of a run were waiting for.
 //!
 //! Rooms above know how to measure; this one knows in which order things have to stand, and what is done with what was
 //! measured. Prints nothing: whoever watches is an [`Observer`].
