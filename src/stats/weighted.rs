@@ -44,6 +44,29 @@ pub struct Ratio {
     pub interval: Interval,
 }
 
+impl Ratio {
+    /// With an interval that holds both.
+    #[must_use]
+    fn with(self, other: Self) -> Self {
+        let (low, high) = (self.interval.low.min(other.interval.low), self.interval.high.max(other.interval.high));
+        Self { interval: Interval { low, high }, ..self }
+    }
+}
+
+/// ΣA/ΣB of single units with its interval at `confidence`, never narrower than that of the clumps they come in: `clump_of` says
+/// which, counted from 0. `None` where nothing is below the line.
+///
+/// Neither is enough: units of one clump are alike, so that singly they promise too much; and two or three clumps agree by chance.
+#[must_use]
+pub fn ratio_in_clumps(units: &[Clump], clump_of: &[usize], beside: &impl Beside, confidence: f64) -> Option<Ratio> {
+    let mut clumps = vec![Clump::default(); clump_of.iter().max().map_or(0, |last| last + 1)];
+    for (unit, clump) in units.iter().zip(clump_of) {
+        clumps[*clump].above += unit.above;
+        clumps[*clump].below += unit.below;
+    }
+    Some(ratio(&clumps, beside, confidence)?.with(ratio(units, beside, confidence)?))
+}
+
 /// ΣA/ΣB with its interval at `confidence` (0 to 1, exclusive); `None` where nothing is below the line.
 #[must_use]
 pub fn ratio(clumps: &[Clump], beside: &impl Beside, confidence: f64) -> Option<Ratio> {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::stats::CONFIDENCE;
-use crate::stats::weighted::{Beside, Clump, Ratio, ratio};
+use crate::stats::weighted::{Beside, Clump, Ratio, ratio_in_clumps};
 
 use super::attribution::Place;
 use super::clumps::clumps;
@@ -55,7 +55,7 @@ pub fn mean_response(subject: &Subject) -> Option<Ratio> {
     let times = || all.iter().map(|one| one.response_ns as f64);
     let (least, most) = (times().fold(f64::INFINITY, f64::min), times().fold(0.0, f64::max));
     let beside = Value { weight: heaviest(subject, &all), least, most };
-    ratio(&totals(&all, |one| one.response_ns as f64), &beside, CONFIDENCE)
+    mean_of(&all, |one| one.response_ns as f64, &beside, CONFIDENCE)
 }
 
 /// The weighted share of the requests that took longer than `above_ns`, with its interval; `None` where nothing is traced.
@@ -63,18 +63,14 @@ pub fn mean_response(subject: &Subject) -> Option<Ratio> {
 pub fn share_slower(subject: &Subject, above_ns: u64) -> Option<Ratio> {
     let all: Vec<&Traced> = subject.traced.iter().collect();
     let beside = Value { weight: heaviest(subject, &all), least: 0.0, most: 1.0 };
-    ratio(&totals(&all, |one| f64::from(u8::from(one.response_ns > above_ns))), &beside, CONFIDENCE)
+    mean_of(&all, |one| f64::from(u8::from(one.response_ns > above_ns)), &beside, CONFIDENCE)
 }
 
-/// The totals of a mean, clump by clump.
-pub(super) fn totals(traced: &[&Traced], value: impl Fn(&Traced) -> f64) -> Vec<Clump> {
-    let (of, count) = clumps(traced);
-    let mut totals = vec![Clump::default(); count];
-    for (clump, one) in of.into_iter().zip(traced) {
-        totals[clump].above += one.weight * value(one);
-        totals[clump].below += one.weight;
-    }
-    totals
+/// The weighted mean of a figure of these requests, with its interval; `None` for none.
+pub(super) fn mean_of(traced: &[&Traced], value: impl Fn(&Traced) -> f64, beside: &impl Beside, confidence: f64) -> Option<Ratio> {
+    let unit = |one: &&Traced| Clump { above: one.weight * value(one), below: one.weight };
+    let units: Vec<Clump> = traced.iter().map(unit).collect();
+    ratio_in_clumps(&units, &clumps(traced).0, beside, confidence)
 }
 
 /// A mean of values between known ends.
@@ -111,8 +107,8 @@ pub(super) fn rows(subject: &Subject, groups: &Groups<'_>) -> Vec<Row> {
 struct Both<'a> {
     tail: &'a [&'a Traced],
     typical: &'a [&'a Traced],
-    /// The clump of each slow request, and how many there are.
-    clumps: (Vec<usize>, usize),
+    /// The clump of each slow request.
+    clumps: Vec<usize>,
     typical_mean: f64,
     tail_weight: f64,
     excess: f64,
@@ -128,7 +124,7 @@ impl<'a> Both<'a> {
         Self {
             tail,
             typical,
-            clumps: clumps(tail),
+            clumps: clumps(tail).0,
             typical_mean,
             tail_weight: tail.iter().map(|one| one.weight).sum(),
             excess: mean(tail).unwrap_or_default() - typical_mean,
@@ -159,11 +155,11 @@ impl<'a> Both<'a> {
         if self.typical.is_empty() || self.excess <= 0.0 {
             return None;
         }
-        let mut totals = vec![Clump::default(); self.clumps.1];
-        for ((clump, one), self_ns) in self.clumps.0.iter().zip(self.tail).zip(tail) {
-            totals[*clump].above += one.weight * (self_ns - typical_self);
-            totals[*clump].below += one.weight * (one.response_ns as f64 - self.typical_mean);
-        }
+        let unit = |(one, self_ns): (&&Traced, &f64)| Clump {
+            above: one.weight * (self_ns - typical_self),
+            below: one.weight * (one.response_ns as f64 - self.typical_mean),
+        };
+        let units: Vec<Clump> = self.tail.iter().zip(tail).map(unit).collect();
         let mut beside = Share { missed: self.heaviest * self.excess, scale: 0.0, own: 0.0, both: 0.0, whole: 0.0 };
         let mut weights = 0.0;
         for (one, self_ns) in self.typical.iter().zip(typical) {
@@ -174,7 +170,7 @@ impl<'a> Both<'a> {
             weights += one.weight;
         }
         beside.scale = (self.tail_weight / weights).powi(2);
-        ratio(&totals, &beside, CONFIDENCE)
+        ratio_in_clumps(&units, &self.clumps, &beside, CONFIDENCE)
     }
 }
 

@@ -3,12 +3,12 @@
 //!
 //! Each check asks for the size of the difference first and for its significance second.
 
-use crate::stats::weighted::{Clump, effective_count, poisson_sum, ratio};
+use crate::stats::weighted::{effective_count, poisson_sum};
 
 use super::clumps::clumps;
-use super::estimate::{Value, heaviest, totals};
+use super::estimate::{Value, heaviest, mean_of};
 use super::groups::Groups;
-use super::subject::Subject;
+use super::subject::{Subject, Traced};
 
 /// A difference is not chance with this confidence, each.
 const CONFIDENCE: f64 = 0.999;
@@ -53,8 +53,7 @@ pub(super) fn differences(subject: &Subject, groups: &Groups<'_>) -> Vec<Differe
 fn number(subject: &Subject, groups: &Groups<'_>) -> Option<Difference> {
     let (traced, all) = (groups.tail.iter().map(|one| one.weight).sum::<f64>(), groups.tail_figures.requests as f64);
     let differs = traced > all * NUMBER || traced * NUMBER < all;
-    let by_clump = totals(&groups.tail, |_| 0.0);
-    let limits = poisson_sum(by_clump.iter().map(|clump: &Clump| clump.below), heaviest(subject, &groups.tail), CONFIDENCE);
+    let limits = poisson_sum(by_clump(&groups.tail), heaviest(subject, &groups.tail), CONFIDENCE);
     (differs && !limits.contains(all)).then_some(Difference { about: About::Number, traced, all })
 }
 
@@ -62,7 +61,7 @@ fn latency(subject: &Subject, groups: &Groups<'_>) -> Option<Difference> {
     let all = groups.tail_figures.all_mean_ns? as f64;
     let most = subject.all.as_ref()?.max_ns() as f64;
     let beside = Value { weight: heaviest(subject, &groups.tail), least: groups.thresholds.above_ns as f64, most };
-    let found = ratio(&totals(&groups.tail, |one| one.response_ns as f64), &beside, CONFIDENCE)?;
+    let found = mean_of(&groups.tail, |one| one.response_ns as f64, &beside, CONFIDENCE)?;
     let differs = (found.value / all - 1.0).abs() > LATENCY && !found.interval.contains(all);
     differs.then_some(Difference { about: About::Latency, traced: found.value, all })
 }
@@ -88,9 +87,14 @@ fn time(subject: &Subject, groups: &Groups<'_>) -> Option<Difference> {
         }
         distance = distance.max((seen as f64 / all as f64 - traced / weights).abs());
     }
-    let (of, count) = clumps(&groups.tail);
-    let mut by_clump = vec![0.0; count];
-    of.into_iter().zip(&groups.tail).for_each(|(clump, one)| by_clump[clump] += one.weight);
-    let limit = (-((1.0 - CONFIDENCE) / 2.0).ln() / (2.0 * effective_count(by_clump))).sqrt().max(TIME);
+    let limit = (-((1.0 - CONFIDENCE) / 2.0).ln() / (2.0 * effective_count(by_clump(&groups.tail)))).sqrt().max(TIME);
     (distance > limit).then_some(Difference { about: About::Time, traced: distance, all: limit })
+}
+
+/// The weights of each clump together.
+fn by_clump(tail: &[&Traced]) -> Vec<f64> {
+    let (of, count) = clumps(tail);
+    let mut weights = vec![0.0; count];
+    of.into_iter().zip(tail).for_each(|(clump, one)| weights[clump] += one.weight);
+    weights
 }

@@ -1,10 +1,10 @@
 //! What would be left of a percentile if one place took its typical time.
 
 use crate::stats::CONFIDENCE;
-use crate::stats::weighted::{quantile, ratio};
+use crate::stats::weighted::quantile;
 
 use super::attribution::Place;
-use super::estimate::{Value, heaviest, totals};
+use super::estimate::{Value, heaviest, mean_of};
 use super::groups::Groups;
 use super::subject::{Subject, Traced};
 
@@ -39,7 +39,7 @@ pub(super) fn what_if(subject: &Subject, groups: &Groups<'_>, place: &Place, typ
     let share = groups.thresholds.quantile;
     let middle = quantile(&sorted, share)?;
     let beside = Value { weight: heaviest(subject, &groups.tail), least: 0.0, most: 1.0 };
-    let beyond = ratio(&totals(&all, |one| f64::from(u8::from(left(one) as f64 > middle))), &beside, CONFIDENCE)?;
+    let beyond = mean_of(&all, |one| f64::from(u8::from(left(one) as f64 > middle)), &beside, CONFIDENCE)?;
     let now_ns = groups.thresholds.above_ns;
     let at = |q: f64| quantile(&sorted, q.clamp(0.0, 1.0)).map(|ns| (ns as u64).min(now_ns));
     // The interval of the share lies about the one that was found, which steps of the sample keep off the one asked for.
