@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::experiment::compare::CompareError;
-use crate::experiment::sweep::SweepError;
 use crate::experiment::explain::ExplainError;
+use crate::experiment::sweep::SweepError;
 use crate::experiment::{ReplayError, RunError};
 use crate::practice::PracticeError;
 use crate::result::ResultError;

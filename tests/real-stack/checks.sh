@@ -14,6 +14,7 @@ export MILVUS_SAMPLE_FRACTION=0
 . "$here/process.sh"
 : "${TAILTRACE:?set it to the tailtrace binary, or start run.sh}"
 : "${PRACTICE_PORT:=19540}"
+: "${COLLECTOR_PORT:=4327}"
 python=$REAL_STACK_CACHE/checks-venv/bin/python
 jaeger=http://127.0.0.1:$JAEGER_HTTP_PORT
 results=$REAL_STACK_STATE/results
@@ -81,6 +82,47 @@ same_document() {
         "$REAL_STACK_STATE/run.stdout.json" "$(run_directory)run.json"
 }
 
+# strong NAME SETTING…: the load whose guilty span is known, into a results folder of its own; its run directory.
+strong() {
+    local name=$1
+    shift
+    local settings=()
+    for setting in "$@"; do settings+=(--set "$setting"); done
+    "$TAILTRACE" run "$here/strong-beside-inserts.toml" --quiet --out "$REAL_STACK_STATE/$name" \
+        --set "target.uri=http://127.0.0.1:$MILVUS_PORT" "${settings[@]}"
+}
+
+# explained NAME: what `explain` says of that run, as people read it and as the check reads it.
+explained() {
+    local directory
+    directory=$(echo "$REAL_STACK_STATE/$1"/*/)
+    "$TAILTRACE" explain "$directory" --above p90 --stream readers
+    "$TAILTRACE" explain "$directory" --above p90 --stream readers --json >"$directory/explain.json"
+    "$python" "$here/check_explain.py" "$directory/explain.json" --all-sampled
+}
+
+explained_from_jaeger() {
+    strong strong-jaeger "trace.endpoint=http://127.0.0.1:$JAEGER_OTLP_PORT" "trace.jaeger=$jaeger" && explained strong-jaeger
+}
+
+# Milvus reads its trace settings at start, so it is started again, its spans going to tailtrace, which hands them on.
+explained_from_the_collector() {
+    "$here/milvus.sh" stop
+    MILVUS_TRACE_ENDPOINT=127.0.0.1:$COLLECTOR_PORT "$here/milvus.sh" start
+    strong strong-collector "trace.endpoint=built-in" "trace.listen=127.0.0.1:$COLLECTOR_PORT" \
+        "trace.forward=http://127.0.0.1:$JAEGER_OTLP_PORT" "trace.jaeger=$jaeger" && explained strong-collector
+}
+
+# The tutorial's Python client: its traces in Jaeger are explained without any run of tailtrace.
+python_client_is_explained() {
+    local explanation=$REAL_STACK_STATE/python-client.json
+    "$REAL_STACK_CACHE/python-client-venv/bin/python" "$here/clients/python/searches.py" \
+        "http://127.0.0.1:$MILVUS_PORT" "http://127.0.0.1:$JAEGER_OTLP_PORT"
+    "$TAILTRACE" explain --jaeger "$jaeger" --service milvus-client --operation /milvus.proto.milvus.MilvusService/Search \
+        --above p90 --json >"$explanation"
+    "$python" "$here/check_explain.py" "$explanation"
+}
+
 practice_answers() {
     start_process practice "$TAILTRACE" practice --port "$PRACTICE_PORT"
     "$python" "$here/pymilvus_practice.py" "http://127.0.0.1:$PRACTICE_PORT"
@@ -96,6 +138,10 @@ if [ -f "$(run_directory)run.json" ]; then
     check "every sampled request is joined in Jaeger" "$python" "$here/check_traces.py" "$(run_directory)" "$jaeger"
     check "another HdrHistogram reads the log" "$python" "$here/check_hlog.py" "$(run_directory)"
 fi
+check "doctor finds the chain whole, and names what is broken" "$here/check_doctor.sh"
+check "the guilty span is named from Jaeger's traces" explained_from_jaeger
+check "the traces of the tutorial's Python client are explained" python_client_is_explained
+check "the guilty span is named from the built-in collector's traces" explained_from_the_collector
 check "pymilvus runs against the practice target" practice_answers
 
 if [ ${#failed[@]} -gt 0 ]; then

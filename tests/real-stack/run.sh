@@ -18,6 +18,7 @@ install_all() {
     need_tool curl "install curl"
     "$here/milvus.sh" install
     make_venv "$REAL_STACK_CACHE/checks-venv" "$here/requirements-checks.txt"
+    make_venv "$REAL_STACK_CACHE/python-client-venv" "$here/clients/python/requirements.txt"
     "$here/jaeger.sh" install
 }
 
@@ -53,7 +54,7 @@ if [ -n "$enter" ]; then
 fi
 note "no network namespace to be had here: Milvus will listen on every address of this machine while the tests run"
 eval "$("$REAL_STACK_CACHE/checks-venv/bin/python" "$here/free_ports.py" \
-    MILVUS_PORT MILVUS_HEALTH_PORT JAEGER_OTLP_PORT JAEGER_HTTP_PORT JAEGER_ADMIN_PORT PRACTICE_PORT)"
+    MILVUS_PORT MILVUS_HEALTH_PORT JAEGER_OTLP_PORT JAEGER_HTTP_PORT JAEGER_ADMIN_PORT PRACTICE_PORT COLLECTOR_PORT)"
 MILVUS_TRACE_ENDPOINT=127.0.0.1:$JAEGER_OTLP_PORT
-export MILVUS_PORT MILVUS_HEALTH_PORT MILVUS_TRACE_ENDPOINT JAEGER_OTLP_PORT JAEGER_HTTP_PORT JAEGER_ADMIN_PORT PRACTICE_PORT
+export MILVUS_PORT MILVUS_HEALTH_PORT MILVUS_TRACE_ENDPOINT JAEGER_OTLP_PORT JAEGER_HTTP_PORT JAEGER_ADMIN_PORT PRACTICE_PORT COLLECTOR_PORT
 exec "$here/checks.sh"
