@@ -56,6 +56,9 @@ pub(super) fn resolve(file: ScenarioFile) -> Result<Plan, Problem> {
         let path = std::iter::once("practice").chain(error.key.split('.')).map(|key| Step::Key(key.to_owned())).collect();
         return Err(Problem { path, of_key: false, message: format!("practice: {error}"), help: None });
     }
+    if let Err(error) = file.trace.check() {
+        return Err(Problem::new(at(["trace", error.key]), error.message, error.help).key());
+    }
     let collection = collection(file.collection)?;
     check_name(file.name.as_deref())?;
     let load = load(&file.load, &file.stream)?;

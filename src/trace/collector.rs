@@ -2,7 +2,7 @@
 //! them to a sink. On a thread of its own, bounded in message size, connections' requests and time to stop.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,10 +17,10 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
-use super::TraceError;
+use super::{Forwarded, Forwarder, TraceError};
 
 /// Where spans usually go: OTLP's own gRPC port, on this machine only.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4317);
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
 /// The largest export that is taken; a larger one is refused with a status that says so.
 const LARGEST_EXPORT: usize = 64 << 20;
 /// Exports of one connection handled at once; more wait in the connection's window.
@@ -51,6 +51,8 @@ pub struct Received {
     pub refused: u64,
     /// Why the first of them was refused.
     pub error: Option<io::Error>,
+    /// What became of them at the second endpoint, where there is one.
+    pub forwarded: Option<Forwarded>,
 }
 
 /// A running collector.
@@ -59,7 +61,14 @@ pub struct Collector {
     address: SocketAddr,
     counts: Arc<Counts>,
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<Option<io::Error>>,
+    thread: JoinHandle<Ended>,
+}
+
+/// What the thread leaves.
+#[derive(Debug, Default)]
+struct Ended {
+    error: Option<io::Error>,
+    forwarded: Option<Forwarded>,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +80,11 @@ struct Counts {
 impl Collector {
     /// Listens, and takes spans from then on. Port 0 takes a free one; [`Collector::addr`] tells which.
     pub fn start(listen: SocketAddr, sink: Box<dyn SpanSink>) -> Result<Self, TraceError> {
+        Self::start_forwarding(listen, sink, None)
+    }
+
+    /// The same, and what the sink has taken is handed on to a second endpoint.
+    pub fn start_forwarding(listen: SocketAddr, sink: Box<dyn SpanSink>, forward: Option<Forwarder>) -> Result<Self, TraceError> {
         let failed = |source| TraceError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
@@ -82,7 +96,7 @@ impl Collector {
             TcpIncoming::from(tokio::net::TcpListener::from_std(listener).map_err(failed)?).with_nodelay(Some(true))
         };
         let counts = Arc::new(Counts::default());
-        let state = Arc::new(Mutex::new(State { sink, error: None }));
+        let state = Arc::new(Mutex::new(State { sink, error: None, forward }));
         let service = Service { state: state.clone(), counts: counts.clone() };
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
@@ -92,7 +106,8 @@ impl Collector {
                 runtime.shutdown_background();
                 let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
                 let closed = state.sink.close();
-                state.error.take().or(closed.err())
+                let forwarded = state.forward.take().map(Forwarder::finish);
+                Ended { error: state.error.take().or(closed.err()), forwarded }
             })
             .map_err(thread_failed)?;
         Ok(Self { address, counts, stop, thread })
@@ -104,10 +119,15 @@ impl Collector {
         self.address
     }
 
-    /// Where to send spans to.
+    /// Where to send spans to from this machine.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        let mut address = self.address;
+        // One that listens everywhere is reached over the loopback.
+        if address.ip().is_unspecified() {
+            address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        }
+        format!("http://{address}")
     }
 
     /// Spans that the sink has taken so far.
@@ -116,13 +136,16 @@ impl Collector {
         self.counts.spans.load(Ordering::Acquire)
     }
 
-    /// Takes what is on its way, closes the connections and the sink, and ends. Takes about a second at most.
+    /// Takes what is on its way, closes the connections and the sink, and ends. Takes about a second at
+    /// most, and five more where a second endpoint does not take what is left.
     #[must_use]
     pub fn stop(self) -> Received {
         // An error: the thread has ended by itself, and joining it tells.
         let _ = self.stop.send(());
-        let error = self.thread.join().unwrap_or_else(|_| Some(io::Error::other("the collector's thread panicked")));
-        Received { spans: self.counts.spans.load(Ordering::Acquire), refused: self.counts.refused.load(Ordering::Acquire), error }
+        let panicked = |_| Ended { error: Some(io::Error::other("the collector's thread panicked")), ..Ended::default() };
+        let Ended { error, forwarded } = self.thread.join().unwrap_or_else(panicked);
+        let (spans, refused) = (self.counts.spans.load(Ordering::Acquire), self.counts.refused.load(Ordering::Acquire));
+        Received { spans, refused, error, forwarded }
     }
 }
 
@@ -151,6 +174,7 @@ async fn serve(service: Service, incoming: TcpIncoming, stopped: oneshot::Receiv
 struct State {
     sink: Box<dyn SpanSink>,
     error: Option<io::Error>,
+    forward: Option<Forwarder>,
 }
 
 struct Service {
@@ -167,6 +191,9 @@ impl TraceService for Service {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state.sink.write(&data) {
             Ok(()) => {
+                if let Some(forward) = &state.forward {
+                    forward.take(ExportTraceServiceRequest { resource_spans: data.resource_spans }, spans);
+                }
                 self.counts.spans.fetch_add(spans, Ordering::AcqRel);
                 Ok(Response::new(ExportTraceServiceResponse { partial_success: None }))
             }

@@ -75,6 +75,9 @@ impl Endpoint {
         }
         for variable in ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
             let Some(value) = environment(variable) else { continue };
+            if let Some(key) = settings.collector_key() {
+                return Err(TraceError::NoCollector { key, endpoint: value });
+            }
             for protocol in ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"] {
                 match environment(protocol).as_deref() {
                     Some("grpc") | None => {}
@@ -188,6 +191,22 @@ mod tests {
         assert_eq!(resolved(None, &[(ALL, "http://all:4317"), (TRACES, "http://traces:4317")]).unwrap(), "http://traces:4317");
         assert_eq!(resolved(Some("http://mine:4317"), &[(ALL, "http://all:4317")]).unwrap(), "http://mine:4317");
         assert_eq!(resolved(Some("built-in"), &[(TRACES, "http://traces:4317")]).unwrap(), "built-in");
+    }
+
+    #[test]
+    fn keys_of_the_built_in_collector_and_an_endpoint_elsewhere_exclude_each_other() {
+        let elsewhere = environment(&[(ALL, "http://all:4317")]);
+        let forward = Settings { forward: Some("http://jaeger:4317".to_owned()), ..Settings::default() };
+        let listen = Settings { listen: Some("127.0.0.1:4319".parse().unwrap()), ..Settings::default() };
+        for (key, settings) in [("trace.forward", forward), ("trace.listen", listen)] {
+            assert_eq!(Endpoint::resolve(&settings, &environment(&[])).unwrap(), Endpoint::BuiltIn);
+            let error = Endpoint::resolve(&settings, &elsewhere).unwrap_err().to_string();
+            assert!(error.contains(key) && error.contains("http://all:4317") && error.contains("built-in"), "{error}");
+            let given = Settings { endpoint: Some("http://mine:4317".parse().unwrap()), ..settings.clone() };
+            assert!(given.check().unwrap_err().message.contains(key));
+            let named = Settings { endpoint: Some(Endpoint::BuiltIn), ..settings };
+            assert_eq!((named.check(), Endpoint::resolve(&named, &elsewhere).unwrap()), (Ok(()), Endpoint::BuiltIn));
+        }
     }
 
     #[test]

@@ -126,7 +126,7 @@ impl Pump {
 }
 
 /// Lets the lanes have the processor where there are not enough for all: on Linux a thread has a niceness of its own.
-fn step_back() {
+pub(super) fn step_back() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(5);
 }

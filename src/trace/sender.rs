@@ -76,7 +76,7 @@ fn resource(destination: &Destination) -> Resource {
         .build()
 }
 
-fn metadata(destination: &Destination) -> Result<MetadataMap, TraceError> {
+pub(super) fn metadata(destination: &Destination) -> Result<MetadataMap, TraceError> {
     let mut metadata = MetadataMap::new();
     for (key, value) in &destination.headers {
         // The value may be a secret: the message names the key only.
@@ -87,7 +87,7 @@ fn metadata(destination: &Destination) -> Result<MetadataMap, TraceError> {
     Ok(metadata)
 }
 
-fn tls(destination: &Destination) -> Result<ClientTlsConfig, TraceError> {
+pub(super) fn tls(destination: &Destination) -> Result<ClientTlsConfig, TraceError> {
     let config = ClientTlsConfig::new();
     let Some(path) = &destination.certificate else { return Ok(config.with_native_roots()) };
     let pem = std::fs::read(path).map_err(|source| TraceError::Certificate { path: path.clone(), source })?;

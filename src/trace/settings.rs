@@ -1,6 +1,7 @@
 //! The `[trace]` table of a scenario.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 use crate::units::Fraction;
@@ -21,7 +22,17 @@ pub struct Settings {
     /// without them `built-in`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
-    /// The Jaeger whose pages links lead to, such as `http://localhost:16686`.
+    /// Where the built-in collector listens, such as `0.0.0.0:4317` for a Milvus on another machine. Left out:
+    /// `127.0.0.1:4317`, and a free port where the practice target answers.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "listen_address")]
+    #[schemars(with = "Option<String>")]
+    pub listen: Option<SocketAddr>,
+    /// Where the built-in collector hands on what it has taken, by OTLP over gRPC: the URL of a Jaeger's collector, such as
+    /// `http://localhost:4317`. Left out: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "forward_url")]
+    pub forward: Option<String>,
+    /// The Jaeger whose pages links lead to, such as `http://localhost:16686`. Where spans go elsewhere than to the built-in
+    /// collector, the traces of the tail and of some typical requests are fetched from it when the run is over.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "jaeger_url")]
     pub jaeger: Option<String>,
     /// What travels with a request, so that Milvus joins its trace. Left out: `traceparent`.
@@ -29,6 +40,9 @@ pub struct Settings {
     /// Samples more of the requests that are sent while an older one is overdue. Left out: no more than the fraction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burst: Option<Burst>,
+    /// Gives requests that were slow and not sampled a span of the client alone after the run, tagged
+    /// `tailtrace.sampled_by = "outlier"`: they can be found in Jaeger, though the server recorded nothing of them.
+    pub outliers: bool,
     /// The service under which the client's spans stand. Left out: `OTEL_SERVICE_NAME`, and without it `tailtrace`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_name: Option<String>,
@@ -72,6 +86,63 @@ fn jaeger_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Optio
             Err(serde::de::Error::custom(format!("`{text}` is not the URL of a Jaeger; a right one is \"http://localhost:16686\"")))
         }
         url => Ok(url.map(|text| text.trim_end_matches('/').to_owned())),
+    }
+}
+
+fn forward_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let url = <Option<String> as serde::Deserialize>::deserialize(deserializer)?;
+    match url {
+        Some(text) if !is_web_url(&text) => {
+            Err(serde::de::Error::custom(format!("`{text}` is not an OTLP/gRPC endpoint; a right one is \"http://localhost:4317\"")))
+        }
+        url => Ok(url),
+    }
+}
+
+fn listen_address<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = <Option<String> as serde::Deserialize>::deserialize(deserializer)?;
+    let wrong = |text: &str| {
+        serde::de::Error::custom(format!(
+            "`{text}` is not an address to listen on: an IP address and a port, such as \"127.0.0.1:4317\", or \"0.0.0.0:4317\" for other machines too"
+        ))
+    };
+    text.map(|text| text.parse().map_err(|_| wrong(&text))).transpose()
+}
+
+/// Keys of `[trace]` that do not go together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsError {
+    /// The key that is at fault.
+    pub key: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: &'static str,
+}
+
+impl Settings {
+    /// Whether tailtrace itself samples anything.
+    #[must_use]
+    pub fn samples(&self) -> bool {
+        self.sample_fraction > Fraction::ZERO || self.burst.is_some()
+    }
+
+    /// The first key of the built-in collector that is given.
+    pub(super) const fn collector_key(&self) -> Option<&'static str> {
+        match (&self.forward, &self.listen) {
+            (Some(_), _) => Some("forward"),
+            (None, Some(_)) => Some("listen"),
+            (None, None) => None,
+        }
+    }
+
+    /// What keys must keep to together.
+    pub fn check(&self) -> Result<(), SettingsError> {
+        if let (Some(Endpoint::Url(url)), Some(key)) = (&self.endpoint, self.collector_key()) {
+            let message = format!("trace.{key} belongs to the built-in collector, and spans go to {url}");
+            return Err(SettingsError { key, message, help: "set trace.endpoint = \"built-in\", or take the key out" });
+        }
+        Ok(())
     }
 }
 
