@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use tailtrace::result::WallTime;
 use tailtrace::result::model::{
-    Arrivals, Exemplar, Failures, Finding, Floor, Gate, Lane, Latency, LevelShift, Phase, PhaseName, Recall, RunDocument, Second, Severity,
-    SlowRequest, Stationarity, Stream, Trend,
+    Arrivals, ClientOnly, Evidence, Exemplar, Failures, Finding, Floor, Forward, Gate, Lane, Latency, LevelShift, Outliers,
+    OutliersOfStream, Phase, PhaseName, Recall, RunDocument, Second, Severity, SlowRequest, Stationarity, Stream, Trend,
 };
 use tailtrace::scenario;
 
@@ -145,8 +145,8 @@ fn full() -> RunDocument {
     stream.seconds.push(Second::default());
     stream.checks.arrivals = Some(Arrivals::default());
     stream.checks.stationarity = Some(Stationarity { seconds: 1, level_shift: Some(LevelShift::default()), trend: Some(Trend::default()) });
-    stream.slowest.push(SlowRequest::default());
-    stream.exemplars.push(Exemplar::default());
+    stream.slowest.push(SlowRequest { client_only: true, gone: true, ..SlowRequest::default() });
+    stream.exemplars.push(Exemplar { gone: true, ..Exemplar::default() });
     let finding = Finding {
         code: String::new(),
         severity: Severity::Note,
@@ -157,6 +157,10 @@ fn full() -> RunDocument {
     };
     let mut document = RunDocument::begun("", "", WallTime::default());
     document.streams.push(stream);
+    document.trace.outliers = Some(Outliers { streams: vec![OutliersOfStream::default()], ..Outliers::default() });
+    document.trace.client_only = Some(ClientOnly::default());
+    document.trace.forward = Some(Forward::default());
+    document.trace.evidence = Some(Evidence::default());
     document.findings.push(finding);
     document.gates.push(Gate { value_ns: Some(1), value: Some(1.0), at_least: true, ..Gate::default() });
     document.generator.lanes.push(Lane::default());

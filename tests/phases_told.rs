@@ -33,6 +33,7 @@ impl Observer for Told {
             Event::Floor => "floor".to_owned(),
             Event::SetUp(_) => "set-up goes on".to_owned(),
             Event::Second(_) => "second".to_owned(),
+            Event::Fetching => "fetching".to_owned(),
             Event::Trouble(text) => panic!("{text}"),
         };
         if self.0.last() != Some(&told) {

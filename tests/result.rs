@@ -53,7 +53,7 @@ fn three_seconds(place: &Path) -> (RunDirectory, IntervalWriter, result::Request
 fn a_run_that_ended_reads_back_as_it_was_written() {
     let place = tempfile::tempdir().unwrap();
     let (run, writer, requests) = three_seconds(place.path());
-    let counts = requests.finish(&[finished(1), finished(9)]).unwrap();
+    let counts = requests.finish(&[finished(1), finished(9)], false).unwrap();
     let mut document = RunDocument::begun(run.id(), "quickstart", STARTED);
     document.partial = false;
     document.trust = Trust::Valid;

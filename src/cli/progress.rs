@@ -110,6 +110,7 @@ impl Observer for Progress {
             Event::Floor => self.show("floor: what the instrument reads for a server that answers at once"),
             Event::SetUp(progress) => self.show(&set_up(*progress)),
             Event::Second(interval) => self.show(&self.second(interval)),
+            Event::Fetching => self.show("fetching traces from Jaeger (up to 30 s)"),
             Event::Trouble(text) => self.tell(text),
         }
     }

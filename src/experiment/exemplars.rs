@@ -44,7 +44,7 @@ fn of_stream(slowest_first: &[&Request], stream: &Stream, jaeger: Option<&str>) 
         exemplars.extend(chosen.filter_map(|request| {
             let trace_id = request.trace_id.clone()?;
             let (sequence, response_ns) = (request.sequence, request.response_ns());
-            Some(Exemplar { above: above.clone(), from_ns, sequence, response_ns, link: link(jaeger, &trace_id), trace_id })
+            Some(Exemplar { above: above.clone(), from_ns, sequence, response_ns, link: link(jaeger, &trace_id), trace_id, gone: false })
         }));
     }
     exemplars

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::load::{Measured, Shape, Stage, StreamLoad, StreamMeasured};
-use crate::result::model::{self, Latency, SampledBy, TimerError, Trace};
+use crate::result::model::{self, ClientOnly, Forward, Latency, SampledBy, TimerError, Trace};
 use crate::scenario::{Gate, Metric, Percentile, Statistic, Time};
 use crate::stats::CONFIDENCE;
 use crate::stats::arrivals;
@@ -11,8 +11,10 @@ use crate::stats::batches::Batches;
 use crate::stats::censored::Censored;
 use crate::stats::histogram::Histogram;
 use crate::stats::stationarity;
-use crate::trace::{Accounting, Decisions, Finished, Outcome};
+use crate::trace::{Decisions, Finished, Forwarded, Outcome};
 use crate::units::Nanos;
+
+use super::tracing::Traced;
 
 /// The slowest requests that stand in the document; `requests.jsonl` holds more.
 const SLOWEST_SHOWN: usize = 10;
@@ -34,8 +36,10 @@ pub(super) struct Frame<'a> {
     pub(super) duration: Nanos,
     /// Over how many machines the load is spread: this one has each so many-th request.
     pub(super) shards: u64,
-    /// The Jaeger whose pages are linked.
+    /// The Jaeger whose pages are linked; `None` too where it cannot have the traces.
     pub(super) jaeger: Option<&'a str>,
+    /// Whether unsampled ones among the slowest have a span of the client alone.
+    pub(super) client_only: bool,
     /// Percentiles that the document has to hold beside its own.
     pub(super) gates: &'a [Gate],
 }
@@ -142,7 +146,17 @@ fn lateness(histogram: &Histogram, stream: &str, gates: &[Gate]) -> Latency {
 }
 
 /// The accounting of traces, from what the lanes decided and what became of the spans.
-pub(super) fn trace(begun: &Trace, decisions: &Decisions, accounting: &Accounting) -> Trace {
+pub(super) fn trace(begun: &Trace, decisions: &Decisions, traced: &Traced) -> Trace {
+    let accounting = &traced.accounting;
+    let forward = |forwarded: &Forwarded| Forward {
+        endpoint: forwarded.endpoint.clone(),
+        taken: forwarded.taken,
+        forwarded: forwarded.forwarded,
+        dropped: forwarded.dropped,
+        failed: forwarded.failed,
+        why: forwarded.why.clone(),
+    };
+    let client_only = |spans: crate::trace::ClientOnly| ClientOnly { made: spans.made, exported: spans.exported, failed: spans.failed };
     Trace {
         decided: decisions.decided,
         sampled: decisions.sampled(),
@@ -151,6 +165,8 @@ pub(super) fn trace(begun: &Trace, decisions: &Decisions, accounting: &Accountin
         exported: accounting.exported,
         dropped: accounting.dropped,
         failed: accounting.failed,
+        client_only: traced.client_only.map(client_only),
+        forward: traced.received.as_ref().and_then(|received| received.forwarded.as_ref()).map(forward),
         ..begun.clone()
     }
 }
@@ -286,7 +302,8 @@ fn check_stationarity(measured: &StreamMeasured, open: Option<&Vec<Stage>>) -> O
 }
 
 fn slow_request(finished: &Finished, frame: Frame<'_>) -> model::SlowRequest {
-    let trace_id = finished.decision.is_sampled().then(|| finished.decision.trace_id.to_string());
+    let client_only = frame.client_only && !finished.decision.is_sampled();
+    let trace_id = (finished.decision.is_sampled() || client_only).then(|| finished.decision.trace_id.to_string());
     model::SlowRequest {
         sequence: finished.sequence,
         intended_ns: finished.intended.since(frame.origin).0,
@@ -296,6 +313,8 @@ fn slow_request(finished: &Finished, frame: Frame<'_>) -> model::SlowRequest {
         outcome: finished.outcome.to_string(),
         link: trace_id.as_deref().and_then(|id| link(frame.jaeger, id)),
         trace_id,
+        client_only,
+        gone: false,
     }
 }
 

@@ -7,11 +7,13 @@
 pub mod compare;
 mod doctor;
 mod error;
+mod evidence;
 mod exemplars;
 pub mod explain;
 mod figures;
 mod floor;
 mod observer;
+mod outliers;
 mod recall;
 mod replay;
 pub mod rounds;

@@ -26,6 +26,8 @@ pub enum Event<'a> {
     SetUp(Progress),
     /// A second of the measured phase is over for all lanes.
     Second(&'a Interval),
+    /// The run is over, and traces are fetched from a Jaeger.
+    Fetching,
     /// Something to be told at once, such as a disk that is full.
     Trouble(&'a str),
 }

@@ -14,17 +14,20 @@ use crate::milvus::collection::Prepared;
 use crate::milvus::operation::{Kept, Operation, Work};
 use crate::practice::SearchMode;
 use crate::result::model::{self, Phase, PhaseName, RunDocument};
-use crate::result::{IntervalWriter, RunDirectory, WallTime, this_host, this_tool};
+use crate::result::requests;
+use crate::result::{IntervalWriter, REQUESTS_FILE, RequestLog, ResultError, RunDirectory, WallTime, this_host, this_tool};
 use crate::scenario::Plan;
-use crate::trace::{Decider, Environment};
+use crate::trace::{Decider, Environment, Exporter, Propagation, RunIdentity};
 use crate::units::Causes;
 use crate::workload::{Purpose, Seed};
 
 use super::error::RunError;
+use super::evidence::{self, Bounds, Fetch};
 use super::exemplars;
 use super::figures::{self, Asked, Frame};
 use super::floor;
 use super::observer::{Event, Observer, Watched};
+use super::outliers::{self, Tally};
 use super::recall;
 use super::sending::{Own, Sending};
 use super::shared::Shared;
@@ -88,7 +91,8 @@ pub(super) fn run_with(
     let origin = now();
     let started = WallTime::from_unix_ns(anchor.unix_ns(origin));
     let directory = RunDirectory::create(&options.out, &plan.name, started)?;
-    let mut run = Run { plan, sending, options, anchor, origin, directory, document: RunDocument::begun("", &plan.name, started) };
+    let document = RunDocument::begun("", &plan.name, started);
+    let mut run = Run { plan, sending, options, anchor, origin, directory, document, bounds: Vec::new() };
     run.begin();
     let begun = run.check_in_flight().and_then(|()| Ok(run.directory.write_document(&run.document)?));
     let result = begun.and_then(|()| run.measure(shared, observer));
@@ -112,6 +116,8 @@ struct Run<'a> {
     origin: Moment,
     directory: RunDirectory,
     document: RunDocument,
+    /// Where each stream's typical requests and its tail begin and end.
+    bounds: Vec<Bounds>,
 }
 
 impl Run<'_> {
@@ -181,14 +187,60 @@ impl Run<'_> {
             }
             _ => standing.end(),
         };
-        let ((measured, exporter, requests, log), prepared) = result?;
-        let traced = tracing.finish(exporter);
+        let (Loaded { mut measured, exporter, requests, log, identity, tally }, prepared) = result?;
+        let elsewhere = tracing.leave_this_process(self.plan);
+        let fetchable = elsewhere && tracing.leaves_no_spans_here();
+        let slowest = self.plan.trace.outliers.then(|| tracing::name_outliers(&mut measured.streams));
+        let traced = tracing.finish(exporter, &identity, slowest.as_deref());
         self.document.target.not_dropped = trouble;
         match log {
             Ok(intervals) => self.document.output.intervals = Some(intervals),
             Err(error) => self.document.output.lost.push(Causes(&error).to_string()),
         }
-        self.conclude(&prepared, measured, traced, requests)
+        self.conclude(&prepared, measured, &traced, Told { requests, tally, elsewhere });
+        if let Some(jaeger) = self.plan.trace.jaeger.as_deref().filter(|_| fetchable) {
+            // What was measured stands on the disk before anybody is asked for anything.
+            self.directory.write_document(&self.document)?;
+            observer.event(&Event::Fetching);
+            self.keep_evidence(jaeger);
+        }
+        if let Some(outliers) = &mut self.document.trace.outliers {
+            outliers::count_server_spans(outliers, self.directory.path());
+        }
+        findings::judge(&mut self.document);
+        self.directory.finish(&self.document)?;
+        Ok(())
+    }
+
+    /// Fetches the traces worth having from Jaeger. What goes wrong is told in the document.
+    fn keep_evidence(&mut self, jaeger: &str) {
+        let file = self.directory.path().join(REQUESTS_FILE);
+        // Where the requests cannot be read that has been told already.
+        let Ok(mut kept) = requests::read(&file) else { return };
+        let streams = &self.document.streams;
+        let slowest = streams.iter().flat_map(|stream| stream.slowest.iter().filter_map(|slow| slow.trace_id.clone()));
+        let shown = slowest.chain(streams.iter().flat_map(|stream| stream.exemplars.iter().map(|exemplar| exemplar.trace_id.clone())));
+        let fetch = Fetch {
+            jaeger,
+            directory: self.directory.path(),
+            origin: self.origin,
+            seed: self.plan.seed,
+            bounds: &self.bounds,
+            shown: &shown.collect(),
+            batch: if self.plan.practice.is_some() { evidence::NO_BATCH } else { evidence::SERVERS_BATCH },
+            joins: self.plan.trace.propagation != Propagation::None,
+            stop: &self.options.stop,
+        };
+        let kept_there = fetch.keep(&mut kept).and_then(|fetched| requests::write(&file, &kept).map(|()| fetched));
+        match kept_there {
+            Ok(fetched) => {
+                evidence::mark_gone(&mut self.document.streams, &fetched.gone);
+                self.document.output.spans_kept = fetched.spans;
+                self.document.output.spans_received = fetched.spans;
+                self.document.trace.evidence = Some(fetched.figures);
+            }
+            Err(error) => self.document.output.lost.push(Causes(&error).to_string()),
+        }
     }
 
     /// Drives the load, once everything stands.
@@ -216,7 +268,9 @@ impl Run<'_> {
         let requests = self.directory.request_log(names.clone(), plan.seed, self.origin)?;
         let (host, port) = standing.address();
         let identity = tracing::identity(plan, self.directory.id(), host, port);
-        let (exporter, spans) = tracing.exporter(identity, self.anchor, lanes, sending.sink(requests.sink()))?;
+        let tally = Tally::new(loads.len());
+        let sink = sending.sink(tally.before(requests.sink()));
+        let (exporter, spans) = tracing.exporter(identity.clone(), lanes, sink)?;
         let settings = RunSettings {
             streams: loads.into_iter().enumerate().map(|(stream, load)| (load, arrivals_seed(plan.seed, stream))).collect(),
             warmup: plan.load.warmup,
@@ -242,20 +296,17 @@ impl Run<'_> {
         self.phase(PhaseName::WarmUp, phases.begin, Some(phases.measure));
         self.phase(PhaseName::Measure, phases.measure, Some(phases.drain));
         self.phase(PhaseName::Drain, phases.drain, Some(now()));
-        Ok((measured, exporter, requests, watched.writer.finish()))
+        let log = watched.writer.finish();
+        Ok(Loaded { measured, exporter, requests, log, identity, tally })
     }
 
-    /// From what was measured to the last document.
-    fn conclude(
-        &mut self,
-        prepared: &Prepared,
-        mut measured: Measured<Vec<Kept>>,
-        traced: Traced,
-        requests: crate::result::RequestLog,
-    ) -> Result<(), RunError> {
+    /// From what was measured to a document, whole but for what others have to be asked for.
+    fn conclude(&mut self, prepared: &Prepared, mut measured: Measured<Vec<Kept>>, traced: &Traced, told: Told) {
         let plan = self.plan;
-        let jaeger = plan.trace.jaeger.as_deref();
-        let frame = Frame { origin: self.origin, duration: measured.duration(), shards: SHARDS, jaeger, gates: &plan.gates };
+        // Links lead to a Jaeger that can have the traces, or nowhere.
+        let jaeger = plan.trace.jaeger.as_deref().filter(|_| told.elsewhere);
+        let client_only = traced.client_only.is_some();
+        let frame = Frame { origin: self.origin, duration: measured.duration(), shards: SHARDS, jaeger, client_only, gates: &plan.gates };
         let asked = |stream: &crate::scenario::Stream, of: &load::StreamMeasured| {
             figures::stream(Asked { name: &stream.name, operation: stream.operation.name(), load: &stream.load }, of, frame)
         };
@@ -265,14 +316,19 @@ impl Run<'_> {
         if plan.practice.as_ref().is_none_or(|practice| practice.search != SearchMode::Canned) {
             recall::judge(&mut self.document.streams, kept, plan, prepared);
         }
-        self.document.trace = figures::trace(&self.document.trace, &measured.decisions, &traced.accounting);
+        self.document.trace = figures::trace(&self.document.trace, &measured.decisions, traced);
+        if measured.decisions.sampled() > 0 || plan.trace.samples() || client_only {
+            let made = traced.client_only.map_or(0, |spans| spans.made);
+            self.document.trace.outliers = Some(told.tally.outliers(plan, &measured.streams, &measured.decisions, made));
+        }
+        self.bounds = plan.streams.iter().zip(&measured.streams).map(|(stream, of)| evidence::bounds(&stream.name, of)).collect();
         let floor = self.document.generator.floor;
         self.document.generator =
             model::Generator { floor, clock_step_ns: self.anchor.wall_clock_step_ns(), ..figures::generator(&measured) };
         self.document.generator.peak_rss_bytes = peak_rss_bytes();
         let slowest: Vec<_> = measured.streams.iter().flat_map(|stream| stream.record.slowest.iter().copied()).collect();
         let output = &mut self.document.output;
-        match requests.finish(&slowest) {
+        match told.requests.finish(&slowest, client_only) {
             Ok(counts) => {
                 output.requests_kept = Some(counts.kept);
                 output.requests_seen = Some(counts.seen);
@@ -280,17 +336,16 @@ impl Run<'_> {
             }
             Err(error) => output.lost.push(Causes(&error).to_string()),
         }
-        if let Some(received) = traced.received {
+        if let Some(received) = &traced.received {
             output.spans_received = received.spans + received.refused;
             output.spans_kept = received.spans;
-            output.lost.extend(received.error.map(|error| Causes(&error).to_string()));
+            output.lost.extend(received.error.as_ref().map(|error| Causes(error).to_string()));
         }
+        output.lost.extend(traced.trouble.as_ref().map(|error| Causes(error).to_string()));
         exemplars::choose(&mut self.document.streams, self.directory.path(), jaeger);
         self.document.partial = measured.stopped;
         self.document.gates = plan.gates.iter().map(|gate| self.document.judge(gate)).collect();
         findings::judge(&mut self.document);
-        self.directory.finish(&self.document)?;
-        Ok(())
     }
 }
 
@@ -302,8 +357,24 @@ fn operations(plan: &Plan, sending: &dyn Sending, work: &dyn Fn(usize) -> Work) 
     plan.streams.iter().enumerate().map(make).collect()
 }
 
-/// What the load leaves: figures, the exporter, the request log, and how the interval log ended.
-type Loaded = (Measured<Vec<Kept>>, crate::trace::Exporter, crate::result::RequestLog, Result<u64, crate::result::ResultError>);
+/// What the load leaves.
+struct Loaded {
+    measured: Measured<Vec<Kept>>,
+    exporter: Exporter,
+    requests: RequestLog,
+    /// How the interval log ended.
+    log: Result<u64, ResultError>,
+    identity: RunIdentity,
+    tally: Tally,
+}
+
+/// What is known of single requests.
+struct Told {
+    requests: RequestLog,
+    tally: Tally,
+    /// Their traces went to where `trace.jaeger` may have them.
+    elsewhere: bool,
+}
 
 /// Each stream's arrivals are drawn from a seed of their own.
 fn arrivals_seed(seed: u64, stream: usize) -> u64 {

@@ -12,6 +12,7 @@ mod bottleneck;
 mod bounds;
 mod clock;
 mod collection;
+mod evidence;
 mod failures;
 mod floor;
 mod intervals;
@@ -37,7 +38,7 @@ use statement::Statement;
 type Rule = fn(&RunDocument) -> Vec<Statement>;
 
 /// Every rule. Those that take most from a run stand first; findings of one severity keep this order.
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 21] = [
     partial::check,
     clock::check,
     bottleneck::check,
@@ -54,6 +55,7 @@ const RULES: [Rule; 20] = [
     precision::check,
     recall::check,
     spans::check,
+    evidence::check,
     sampling::check,
     intervals::check,
     output::check,

@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::result::WallTime;
 use crate::result::model::{
-    Arrivals, Failures, Floor, Lane, Latency, LevelShift, Loop, Phase, PhaseName, Recall, SampledBy, Second, Severity, Stationarity,
-    Stream, TimerError, Trend,
+    Arrivals, ClientOnly, Evidence, Failures, Floor, Forward, Lane, Latency, LevelShift, Loop, Phase, PhaseName, Recall, SampledBy, Second,
+    Severity, Stationarity, Stream, TimerError, Trend,
 };
 
 const MS: u64 = 1_000_000;
@@ -93,13 +93,31 @@ static TABLE: [(&str, Severity, Change, Change); 31] = [
 ];
 
 /// The rest of the table: what needs the accounting of traces.
-static TRACES: [(&str, Severity, Change, Change); 4] = [
+static TRACES: [(&str, Severity, Change, Change); 8] = [
+    ("outlier-spans-failed", Severity::Note, |d| client_only(d, 1), |d| client_only(d, 0)),
+    ("spans-not-forwarded", Severity::Note, |d| forward(d, 1, 0), |d| forward(d, 0, 0)),
+    ("traces-missing", Severity::Note, |d| evidence(d, 1, None), |d| evidence(d, 0, None)),
+    ("traces-not-fetched", Severity::Note, |d| evidence(d, 0, Some("no answer")), |d| evidence(d, 0, None)),
     ("spans-dropped", Severity::Note, |d| (d.trace.exported, d.trace.dropped) = (329, 1), |_| ()),
     ("spans-failed", Severity::Note, |d| (d.trace.exported, d.trace.failed) = (329, 1), |_| ()),
     // 330 expected, deviation 18: 4.9 of them are one in a million.
     ("sampling-off", Severity::Note, |d| d.trace.sampled_by.ratio = 430, |d| d.trace.sampled_by.ratio = 400),
     ("sampling-off", Severity::Note, |d| d.trace.sample_fraction = 0.0, |d| forced(d, 330)),
 ];
+
+fn client_only(d: &mut RunDocument, failed: u64) {
+    d.trace.client_only = Some(ClientOnly { made: 5, exported: 5 - failed, failed });
+}
+
+fn forward(d: &mut RunDocument, dropped: u64, failed: u64) {
+    d.trace.forward = Some(Forward { taken: 9, forwarded: 9 - dropped - failed, dropped, failed, ..Forward::default() });
+}
+
+fn evidence(d: &mut RunDocument, missing: u64, why: Option<&str>) {
+    let why = why.map(str::to_owned);
+    d.trace.evidence =
+        Some(Evidence { jaeger: "http://jaeger".to_owned(), asked: 9, kept: 9 - missing, missing, why, ..Evidence::default() });
+}
 
 fn hour(d: &mut RunDocument, step_ms: i64) {
     d.phases[0].length_ns = Some(3_600_000 * MS);
@@ -225,7 +243,7 @@ fn every_rule_has_a_row() {
         })
     });
     assert_eq!(empty_handed.count(), 0);
-    assert_eq!(rows.len(), 24);
+    assert_eq!(rows.len(), 28);
 }
 
 #[test]

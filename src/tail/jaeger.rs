@@ -18,6 +18,8 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::units::{ByteSize, Nanos};
 
+use super::traces::{self, Trace};
+
 /// How long one answer may take, from looking up the name to the last byte.
 pub const WITHIN: Nanos = Nanos::from_secs(10);
 /// How large one answer may be: about five thousand traces of Milvus's.
@@ -165,15 +167,14 @@ impl Jaeger {
         Ok(services.data.unwrap_or_default())
     }
 
-    /// The traces with these ids, as Jaeger's JSON; those that it does not have are left out. Ids are 32 hex digits, up to
-    /// [`IDS_AT_ONCE`] of them.
-    pub fn traces_json(&self, ids: &[&str]) -> Result<Vec<u8>, JaegerError> {
-        let query: Vec<_> = ids.iter().map(|id| ("traceID", (*id).to_owned())).collect();
-        self.get("/api/traces", &query).map(|(_, body)| body)
+    /// The traces with these ids; those that it does not have are left out. Ids are 32 hex digits, up to [`IDS_AT_ONCE`] of
+    /// them.
+    pub fn traces(&self, ids: &[&str]) -> Result<Vec<Trace>, JaegerError> {
+        self.get_traces(&ids.iter().map(|id| ("traceID", (*id).to_owned())).collect::<Vec<_>>())
     }
 
-    /// The traces that a search finds, as Jaeger's JSON.
-    pub fn search_json(&self, search: &Search) -> Result<Vec<u8>, JaegerError> {
+    /// The traces that a search finds, up to its limit.
+    pub fn search(&self, search: &Search) -> Result<Vec<Trace>, JaegerError> {
         let mut query = vec![
             ("service", search.service.clone()),
             ("start", search.start_us.to_string()),
@@ -188,7 +189,15 @@ impl Jaeger {
         if !search.tags.is_empty() {
             query.push(("tags", serde_json::Value::from_iter(search.tags.clone()).to_string()));
         }
-        self.get("/api/traces", &query).map(|(_, body)| body)
+        self.get_traces(&query)
+    }
+
+    fn get_traces(&self, query: &[(&str, String)]) -> Result<Vec<Trace>, JaegerError> {
+        let (url, body) = self.get("/api/traces", query)?;
+        traces::from_json(&body).map_err(|error| {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            no_jaeger(&url, &format!("{error}{cause}"))
+        })
     }
 
     /// What was asked for, for messages, and the answer.

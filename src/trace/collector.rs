@@ -2,7 +2,7 @@
 //! them to a sink. On a thread of its own, bounded in message size, connections' requests and time to stop.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -20,7 +20,7 @@ use tonic::{Request, Response, Status};
 use super::{Forwarded, Forwarder, TraceError};
 
 /// Where spans usually go: OTLP's own gRPC port, on this machine only.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4317);
 /// The largest export that is taken; a larger one is refused with a status that says so.
 const LARGEST_EXPORT: usize = 64 << 20;
 /// Exports of one connection handled at once; more wait in the connection's window.
@@ -210,6 +210,19 @@ impl TraceService for Service {
 
 fn span_count(data: &TracesData) -> u64 {
     data.resource_spans.iter().flat_map(|resource| &resource.scope_spans).map(|scope| scope.spans.len() as u64).sum()
+}
+
+/// Whether an OTLP URL leads to who listens on this address: what would be handed on there would come back.
+#[must_use]
+pub fn leads_to(url: &str, listening: SocketAddr) -> bool {
+    let Ok(uri) = url.parse::<http::Uri>() else { return false };
+    let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    let named = if host == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { host.parse::<IpAddr>() };
+    let Ok(address) = named else { return false };
+    let this_machine = |ip: IpAddr| ip.is_loopback() || ip.is_unspecified();
+    let same = address == listening.ip() || (this_machine(address) && this_machine(listening.ip()));
+    same && listening.port() != 0 && uri.port_u16().unwrap_or(usual) == listening.port()
 }
 
 /// One line of an OTLP file: the data in OTLP's

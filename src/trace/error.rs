@@ -40,7 +40,9 @@ pub enum TraceError {
         source: io::Error,
     },
     /// The built-in collector is to hand on what it never gets.
-    #[error("trace.{key} belongs to the built-in collector, and the environment sends spans to {endpoint}; set trace.endpoint = \"built-in\"")]
+    #[error(
+        "trace.{key} belongs to the built-in collector, and the environment sends spans to {endpoint}; set trace.endpoint = \"built-in\""
+    )]
     NoCollector {
         /// The key that is given.
         key: &'static str,
@@ -48,13 +50,17 @@ pub enum TraceError {
         endpoint: String,
     },
     /// The built-in collector is to hand on to itself.
-    #[error("trace.forward leads back to the built-in collector, which listens on {address}; set trace.listen to another address, such as \"127.0.0.1:4319\", and point Milvus there")]
+    #[error(
+        "trace.forward leads back to the built-in collector, which listens on {address}; set trace.listen to another address, such as \"127.0.0.1:4319\", and point Milvus there"
+    )]
     ToItself {
         /// Where it listens.
         address: std::net::SocketAddr,
     },
     /// The collector cannot listen.
-    #[error("the collector cannot listen on {address}; set trace.listen to another address, such as \"127.0.0.1:4319\", or end what listens there")]
+    #[error(
+        "the collector cannot listen on {address}; set trace.listen to another address, such as \"127.0.0.1:4319\", or end what listens there"
+    )]
     Listen {
         /// Where.
         address: std::net::SocketAddr,

@@ -95,8 +95,7 @@ impl Forwarder {
         let counts = Arc::new(Counts::default());
         let (way, waiting) = mpsc::channel(WAITING);
         let (end, ended) = sync_channel(1);
-        let sending =
-            Sending { client, metadata: metadata(destination)?, timeout: destination.timeout, counts: counts.clone(), waiting };
+        let sending = Sending { client, metadata: metadata(destination)?, timeout: destination.timeout, counts: counts.clone(), waiting };
         std::thread::Builder::new()
             .name(THREAD.to_owned())
             .spawn(move || {
@@ -187,7 +186,11 @@ fn said(status: &tonic::Status) -> String {
     }
     let cause = innermost.to_string();
     let message = format!("{}: {}", status.code(), status.message());
-    if message.contains(&cause) || std::ptr::addr_eq(innermost, std::ptr::from_ref(status)) { message } else { format!("{message}: {cause}") }
+    if message.contains(&cause) || std::ptr::addr_eq(innermost, std::ptr::from_ref(status)) {
+        message
+    } else {
+        format!("{message}: {cause}")
+    }
 }
 
 #[cfg(test)]

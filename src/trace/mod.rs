@@ -8,6 +8,7 @@
 //! ended = exported + dropped + failed.
 
 mod accounting;
+mod client_only;
 pub mod collector;
 mod decision;
 mod destination;
@@ -27,6 +28,7 @@ mod settings;
 mod span;
 
 pub use accounting::{Accounting, SampledSink};
+pub use client_only::{ClientOnly, export_client_only, name_unsampled};
 pub use decision::{Burst, Decider, Decision, Decisions, Why};
 pub use destination::{
     DEFAULT_BATCH, DEFAULT_DELAY, DEFAULT_QUEUE, DEFAULT_SERVICE_NAME, DEFAULT_TIMEOUT, Destination, Environment, process_environment,

@@ -14,10 +14,13 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use crate::clock::{Anchor, Moment};
 
-use super::{Finished, StreamIdentity, Why};
+use super::{Finished, StreamIdentity};
 
 /// The service that every operation belongs to.
 const RPC_SERVICE: &str = "milvus.proto.milvus.MilvusService";
+
+/// Why a span is there that no sampler chose.
+const OUTLIER: &str = "outlier";
 
 /// What the spans of one run have in common, and where its moments stand on the wall clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,10 +71,11 @@ impl SpanBuilder {
         attributes.push(KeyValue::new("tailtrace.response_ns", finished.response().0.cast_signed()));
         attributes.push(KeyValue::new("tailtrace.lateness_ns", finished.lateness().0.cast_signed()));
         attributes.push(KeyValue::new("tailtrace.measured", finished.phase_measured));
-        attributes.push(KeyValue::new("tailtrace.inclusion_probability", decision.inclusion_probability));
-        if let Some(why) = decision.sampled.map(Why::as_str) {
-            attributes.push(KeyValue::new("tailtrace.sampled_by", why));
-        }
+        // An unsampled request comes here after the fact, for it was slow: no chance had brought it here, and its trace holds no
+        // span of the server.
+        let (chance, why) = decision.sampled.map_or((0.0, OUTLIER), |why| (decision.inclusion_probability, why.as_str()));
+        attributes.push(KeyValue::new("tailtrace.inclusion_probability", chance));
+        attributes.push(KeyValue::new("tailtrace.sampled_by", why));
         let status = if finished.outcome.is_ok() {
             Status::Unset
         } else {
@@ -133,7 +137,7 @@ pub(super) fn wall_time(anchor: &Anchor, moment: Moment) -> SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Decision, Outcome};
+    use crate::trace::{Decision, Outcome, Why};
 
     fn identity() -> RunIdentity {
         let stream = |name: &str, operation: &str, db: &str| StreamIdentity {

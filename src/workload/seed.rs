@@ -29,6 +29,8 @@ pub enum Purpose {
     Kept = 8,
     /// The seeds of a series' rounds.
     Rounds = 9,
+    /// The order in which a stream's traces are asked for after the run.
+    Evidence = 10,
 }
 
 /// The odd number that `SplitMix64` steps by: 2^64 over the golden ratio.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is answered.
+#[allow(dead_code, reason = "each test binary uses its part of them")]
 pub(crate) enum Answer {
     /// A status and a body.
     Says(u16, String),

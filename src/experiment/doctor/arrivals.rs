@@ -49,17 +49,18 @@ impl Arrivals {
 
     /// The spans of a trace that have arrived so far, and whether spans of other traces have.
     pub(super) fn of(&self, trace_id: &str) -> (Trace, bool) {
-        let documents = match self {
+        let found: Vec<Trace> = match self {
             Self::BuiltIn { lines, .. } => {
-                lines.0.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|line| line.clone().into()).collect()
+                let lines = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
+                lines.iter().flat_map(|line| traces::from_json(line.as_bytes()).unwrap_or_default()).collect()
             }
             // Whether Jaeger can be asked has been looked at before; what it does not have yet may come.
-            Self::Jaeger(jaeger) => jaeger.traces_json(&[trace_id]).into_iter().collect::<Vec<Vec<u8>>>(),
+            Self::Jaeger(jaeger) => jaeger.traces(&[trace_id]).unwrap_or_default(),
             Self::Nowhere => Vec::new(),
         };
         let mut own = Trace { id: trace_id.to_owned(), ..Trace::default() };
         let mut others = false;
-        for trace in documents.iter().flat_map(|document| traces::from_json(document).unwrap_or_default()) {
+        for trace in found {
             if trace.id == trace_id {
                 own.spans.extend(trace.spans);
             } else {

@@ -15,7 +15,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::result::WallTime;
-use crate::result::model::{Finding, Gate, Generator, Phase, PhaseName, RunDocument, Severity, Trust};
+use crate::result::model::{Caught, Finding, Gate, Generator, Phase, PhaseName, RunDocument, Severity, Trace, Trust};
 use crate::units::{ByteSize, Fraction, Nanos};
 
 pub(super) use compare::allowed;
@@ -107,7 +107,42 @@ fn traces(run: &RunDocument) -> String {
         count(trace.exported),
         plural(trace.ended, "span")
     );
-    labelled("traces", &text)
+    let mut lines = labelled("traces", &text);
+    lines.push_str(&outliers(trace));
+    if let Some(forward) = &trace.forward {
+        let lost = counted(&[("dropped", forward.dropped), ("failed", forward.failed)]);
+        let text = format!("{} of {} to {}{lost}", count(forward.forwarded), plural(forward.taken, "span"), forward.endpoint);
+        lines.push_str(&labelled("forwarded", &text));
+    }
+    if let Some(evidence) = &trace.evidence {
+        let missing = counted(&[("not there", evidence.missing)]);
+        let early = if evidence.why.is_some() { ", ended early" } else { "" };
+        let kept = format!("{} of {} from {}", count(evidence.kept), plural(evidence.asked, "trace"), evidence.jaeger);
+        let text = format!("{kept}, {} with spans of the server{missing}{early}", count(evidence.with_server_spans));
+        lines.push_str(&labelled("kept", &text));
+    }
+    lines
+}
+
+/// What was caught of the slow ones, and what it cost; nothing where there were none.
+fn outliers(trace: &Trace) -> String {
+    let Some(outliers) = trace.outliers.as_ref().filter(|outliers| outliers.seen > 0) else { return String::new() };
+    let above: Vec<String> = match &outliers.streams[..] {
+        [only] => vec![Nanos(only.above_ns).human()],
+        streams => streams.iter().map(|stream| format!("{} ({})", Nanos(stream.above_ns).human(), stream.name)).collect(),
+    };
+    let caught = |caught: &Caught| {
+        let joined = caught.with_server_spans.map(|joined| format!(" ({} with spans of the server)", count(joined)));
+        format!("{} caught {}{}", plural(caught.spans, "span"), count(caught.sampled), joined.unwrap_or_default())
+    };
+    let mut text = format!("{} over {}: {}", plural(outliers.seen, "request"), above.join(", "), caught(&outliers.caught));
+    if trace.sampled_by.burst + trace.sampled_by.forced > 0 {
+        let _ = write!(text, "; the ratio alone: {}", caught(&outliers.ratio));
+    }
+    if let Some(spans) = trace.client_only {
+        let _ = write!(text, "; {} of the client alone for the slowest others", plural(spans.exported, "span"));
+    }
+    labelled("outliers", &text)
 }
 
 /// `, 3 dropped, 1 failed`; nothing for what is zero.

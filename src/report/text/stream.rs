@@ -126,7 +126,7 @@ fn slow_line(slow: &SlowRequest, load: Loop) -> String {
         "{:>8} #{} at {at}{late}{outcome}  {}",
         time(Some(slow.response_ns)),
         slow.sequence,
-        page(slow.link.as_deref(), slow.trace_id.as_deref())
+        page(slow.link.as_deref(), slow.trace_id.as_deref(), [(slow.client_only, "client's span only"), (slow.gone, NOT_IN_JAEGER)])
     )
     .trim_end()
     .to_owned()
@@ -142,15 +142,19 @@ fn exemplars(stream: &Stream) -> impl Iterator<Item = &Exemplar> {
 
 fn exemplar_line(exemplar: &Exemplar) -> String {
     let above = if exemplar.above == "min" { String::new() } else { format!(" above {}", exemplar.above) };
-    let page = page(exemplar.link.as_deref(), Some(&exemplar.trace_id));
+    let page = page(exemplar.link.as_deref(), Some(&exemplar.trace_id), [(false, ""), (exemplar.gone, NOT_IN_JAEGER)]);
     format!("{:>8} #{}{above}  {page}", time(Some(exemplar.response_ns)), exemplar.sequence)
 }
 
-/// Where its trace is: the page, else the id, else nothing.
-fn page(link: Option<&str>, trace_id: Option<&str>) -> String {
-    match (link, trace_id) {
+const NOT_IN_JAEGER: &str = "not in Jaeger";
+
+/// Where its trace is: the page, else the id, else nothing; and what is to be said about it.
+fn page(link: Option<&str>, trace_id: Option<&str>, remarks: [(bool, &str); 2]) -> String {
+    let page = match (link, trace_id) {
         (Some(link), _) => link.to_owned(),
         (None, Some(id)) => format!("trace {id}"),
-        (None, None) => String::new(),
-    }
+        (None, None) => return String::new(),
+    };
+    let remarks: Vec<_> = remarks.into_iter().filter_map(|(applies, remark)| applies.then_some(remark)).collect();
+    if remarks.is_empty() { page } else { format!("{page} ({})", remarks.join(", ")) }
 }

@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::result::model::{
-    Exemplar, Failures, Finding, Floor, Lane, Latency, Loop, Recall, SampledBy, SlowRequest, Stream, Target, TimerError, Trace,
+    Caught, ClientOnly, Evidence, Exemplar, Failures, Finding, Floor, Forward, Lane, Latency, Loop, Outliers, OutliersOfStream, Recall,
+    SampledBy, SlowRequest, Stream, Target, TimerError, Trace,
 };
 use crate::scenario::Percentile;
 
@@ -30,6 +31,8 @@ fn readers() -> Stream {
         outcome: if traced { "ok" } else { "timed_out" }.to_owned(),
         trace_id: traced.then(|| "5b8efff798038103d269b633813fc60c".to_owned()),
         link: None,
+        client_only: false,
+        gone: traced,
     };
     Stream {
         name: "readers".to_owned(),
@@ -77,6 +80,17 @@ fn readers() -> Stream {
     }
 }
 
+fn outliers() -> Outliers {
+    let stream = OutliersOfStream { name: "readers".to_owned(), above_ns: 40_000_000, seen: 15, ..OutliersOfStream::default() };
+    Outliers {
+        seen: 15,
+        client_only: 12,
+        caught: Caught { sampled: 3, with_server_spans: Some(2), spans: 192 },
+        ratio: Caught { sampled: 2, with_server_spans: Some(1), spans: 180 },
+        streams: vec![stream],
+    }
+}
+
 fn document() -> RunDocument {
     let finding = Finding {
         code: "timed-out".to_owned(),
@@ -108,6 +122,23 @@ fn document() -> RunDocument {
             exported: 180,
             dropped: 1,
             endpoint: Some("http://localhost:4317".to_owned()),
+            outliers: Some(outliers()),
+            client_only: Some(ClientOnly { made: 12, exported: 11, failed: 1 }),
+            forward: Some(Forward {
+                endpoint: "http://jaeger:4317".to_owned(),
+                taken: 400,
+                forwarded: 398,
+                failed: 2,
+                ..Forward::default()
+            }),
+            evidence: Some(Evidence {
+                jaeger: "http://localhost:16686".to_owned(),
+                asked: 60,
+                kept: 59,
+                with_server_spans: 58,
+                missing: 1,
+                ..Evidence::default()
+            }),
             ..Trace::default()
         },
         generator: Generator {

@@ -19,7 +19,7 @@ pub use finding::{Finding, Gate, Severity, Trust};
 pub use generator::{Floor, Generator, Lane, TimerError};
 pub use latency::Latency;
 pub use stream::{Arrivals, Checks, Exemplar, Failures, LevelShift, Loop, Recall, Second, SlowRequest, Stationarity, Stream, Trend};
-pub use trace::{SampledBy, Trace};
+pub use trace::{Caught, ClientOnly, Evidence, Forward, Outliers, OutliersOfStream, SampledBy, Trace};
 
 use super::WallTime;
 use crate::scenario::Plan;

@@ -233,8 +233,14 @@ pub struct SlowRequest {
     pub lateness_ns: u64,
     /// `ok`, a key of `errors`, `timed_out` or `unfinished`.
     pub outcome: String,
-    /// Its trace id, 32 hex digits, where it was sampled.
+    /// Its trace id, 32 hex digits, where it was sampled or has a span of the client alone.
     pub trace_id: Option<String>,
+    /// The trace holds a span of the client alone, made after the fact.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub client_only: bool,
+    /// Jaeger did not have the trace when the run was over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// The trace's page, where `trace.jaeger` is set.
     pub link: Option<String>,
 }
@@ -253,6 +259,9 @@ pub struct Exemplar {
     pub response_ns: u64,
     /// Its trace id, 32 hex digits.
     pub trace_id: String,
+    /// Jaeger did not have the trace when the run was over.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gone: bool,
     /// The trace's page, where `trace.jaeger` is set.
     pub link: Option<String>,
 }

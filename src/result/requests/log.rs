@@ -51,7 +51,7 @@ impl RequestLog {
         let inner = Inner {
             path: path.to_owned(),
             file: BufWriter::new(file),
-            shape: Shape { streams, seed, origin, keep_probability: 1.0 },
+            shape: Shape { streams, seed, origin, keep_probability: 1.0, client_only: false },
             cap,
             kept: Vec::new(),
             seen: 0,
@@ -75,8 +75,13 @@ impl RequestLog {
 
     /// Writes the file for the last time, with the slowest requests of the streams: those that are kept already are marked,
     /// the others added. Where the disk was full during the run, everything is tried once more.
-    pub fn finish(self, outliers: &[Finished]) -> Result<Counts, ResultError> {
-        self.locked(|inner| inner.finish(outliers))
+    ///
+    /// `client_only` says that those of them which were not sampled have got a span of the client alone.
+    pub fn finish(self, outliers: &[Finished], client_only: bool) -> Result<Counts, ResultError> {
+        self.locked(|inner| {
+            inner.shape.client_only = client_only;
+            inner.finish(outliers)
+        })
     }
 
     fn locked<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
@@ -174,6 +179,7 @@ struct Shape {
     seed: u64,
     origin: Moment,
     keep_probability: f64,
+    client_only: bool,
 }
 
 impl Shape {
@@ -199,7 +205,7 @@ impl Shape {
             kept: kept.to_vec(),
             keep_probability: self.keep_probability,
             traced_keep_probability: 1.0,
-            client_only: false,
+            client_only: self.client_only && !decision.is_sampled(),
         };
         // Plain data with text keys: serialising it has no way to fail.
         let mut line = serde_json::to_vec(&request).unwrap_or_default();

@@ -4,6 +4,7 @@
 
 mod log;
 
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use log::{CAP, Counts, RequestLog};
 
 use super::ResultError;
+use super::directory::replace;
 
 /// One kept request. Times are ns after `started` of `run.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +107,16 @@ pub fn read(path: &Path) -> Result<Vec<Request>, ResultError> {
             })
         })
         .collect()
+}
+
+/// Puts these in the place of what the file holds, at once.
+pub fn write(path: &Path, requests: &[Request]) -> Result<(), ResultError> {
+    replace(path, |file| {
+        requests.iter().try_for_each(|request| {
+            serde_json::to_writer(&mut *file, request)?;
+            file.write_all(b"\n")
+        })
+    })
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ fn up_to_the_cap_all_are_kept_and_beyond_it_the_same_subset_every_time() {
         for n in numbers {
             sink.sampled(&finished(0, n));
         }
-        let counts = log.finish(&[]).unwrap();
+        let counts = log.finish(&[], false).unwrap();
         let mut kept: Vec<_> = read(&path).unwrap().iter().map(|request| (request.sequence, request.keep_probability)).collect();
         kept.sort_by_key(|(sequence, _)| *sequence);
         (counts, kept)
@@ -113,7 +113,7 @@ fn the_subset_is_spread_evenly_over_the_run() {
     let log = log(&path, 1_000);
     let mut sink = log.sink();
     (0..64_000).for_each(|n| sink.sampled(&finished((n % 2) as u16, n)));
-    let counts = log.finish(&[]).unwrap();
+    let counts = log.finish(&[], false).unwrap();
     // Given that n are kept, each lies in the first half with chance 1/2, independently: 4.5 standard deviations, which one
     // seed in 150,000 would leave. The seed is fixed; a kept set that favours early or late requests is far outside.
     let n = counts.kept as f64;
@@ -132,7 +132,7 @@ fn outliers_are_added_once_and_marked_where_they_were_kept_already() {
     log.sink().sampled(&finished(0, 1));
     log.sink().sampled(&finished(0, 2));
     let unsampled = Finished { decision: Decision::UNSAMPLED, ..finished(1, 2) };
-    let counts = log.finish(&[finished(0, 2), unsampled]).unwrap();
+    let counts = log.finish(&[finished(0, 2), unsampled], true).unwrap();
     let kept: Vec<_> = read(&path).unwrap().into_iter().map(|r| (r.stream, r.sequence, r.sampled, r.trace_id.is_some(), r.kept)).collect();
     let (readers, writers) = ("readers".to_owned(), "writers".to_owned());
     assert_eq!(
@@ -144,6 +144,8 @@ fn outliers_are_added_once_and_marked_where_they_were_kept_already() {
         ]
     );
     assert_eq!(counts.kept, 3);
+    let client_only: Vec<bool> = read(&path).unwrap().iter().map(|request| request.client_only).collect();
+    assert_eq!(client_only, [false, false, true], "who was sampled has a span already");
 }
 
 #[test]
@@ -179,6 +181,6 @@ fn what_a_full_disk_refused_is_written_at_the_end() {
     std::fs::create_dir(&path).unwrap();
     (0..11).for_each(|n| log.sink().sampled(&finished(0, n)));
     std::fs::remove_dir(&path).unwrap();
-    let counts = log.finish(&[]).unwrap();
+    let counts = log.finish(&[], false).unwrap();
     assert_eq!((read(&path).unwrap().len() as u64, counts.seen), (counts.kept, 11));
 }

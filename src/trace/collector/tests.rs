@@ -144,6 +144,30 @@ fn a_sink_that_cannot_be_closed_is_told_at_the_end() {
 }
 
 #[test]
+fn a_collector_that_listens_everywhere_is_reached_over_the_loopback() {
+    let (way, _lines) = sync_channel(1);
+    let collector = Collector::start("0.0.0.0:0".parse().unwrap(), Box::new(Lines { way, closing: Ok(()) })).unwrap();
+    assert_eq!(collector.url(), format!("http://127.0.0.1:{}", collector.addr().port()));
+    drop(collector.stop());
+}
+
+#[test]
+fn a_url_that_leads_back_to_the_collector_is_seen() {
+    for (url, listening, back) in [
+        ("http://localhost:4317", "127.0.0.1:4317", true),
+        ("http://127.0.0.1:4317", "0.0.0.0:4317", true),
+        ("http://[::1]:4317", "127.0.0.1:4317", true),
+        ("http://10.0.0.7:4317", "10.0.0.7:4317", true),
+        ("http://localhost:4317", "127.0.0.1:4319", false),
+        ("http://jaeger:4317", "127.0.0.1:4317", false),
+        ("http://10.0.0.7:4317", "127.0.0.1:4317", false),
+        ("http://localhost", "127.0.0.1:0", false),
+    ] {
+        assert_eq!(leads_to(url, listening.parse().unwrap()), back, "{url} and {listening}");
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let taken = TcpListener::bind(any_port()).unwrap();
     let address = taken.local_addr().unwrap();

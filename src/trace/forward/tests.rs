@@ -60,9 +60,9 @@ fn what_the_collector_takes_reaches_the_second_endpoint_as_it_came() {
         }
     });
     let received = collector.stop();
-    let forwarded = received.forwarded.unwrap();
-    assert_eq!((received.spans, forwarded.taken, forwarded.forwarded, forwarded.dropped, forwarded.failed), (40, 40, 40, 0, 0));
-    assert_eq!(forwarded.why, None);
+    let account = received.forwarded.unwrap();
+    assert_eq!((received.spans, account.taken, account.forwarded, account.dropped, account.failed), (40, 40, 40, 0, 0));
+    assert_eq!(account.why, None);
     drop(jaeger.stop());
     let (kept, arrived): (Vec<_>, Vec<_>) = (kept.try_iter().collect(), arrived.try_iter().collect());
     assert_eq!((kept.len(), kept), (20, arrived), "each once, in order, span for span");
@@ -74,9 +74,9 @@ fn an_endpoint_that_is_down_costs_spans_and_no_time() {
     let forwarder = Forwarder::start(&destination(&format!("http://{address}"))).unwrap();
     (1..=10).for_each(|number| forwarder.take(export(number), 2));
     let begin = now();
-    let forwarded = forwarder.finish();
-    assert!(adds_up(&forwarded) && forwarded.failed == 20, "{forwarded:?}");
-    assert!(forwarded.why.as_ref().is_some_and(|why| why.contains("refused")), "{forwarded:?}");
+    let account = forwarder.finish();
+    assert!(adds_up(&account) && account.failed == 20, "{account:?}");
+    assert!(account.why.as_ref().is_some_and(|why| why.contains("refused")), "{account:?}");
     // At the end the first failure is the last: nobody waits for ten.
     assert!(now().since(begin) < FINISH_LIMIT);
 }
@@ -115,9 +115,9 @@ fn spans_that_the_endpoint_refuses_have_failed_and_it_says_why() {
     let (jaeger, _arrived) = second(3);
     let forwarder = Forwarder::start(&destination(&jaeger.url())).unwrap();
     (1..=5).for_each(|number| forwarder.take(export(number), 2));
-    let forwarded = forwarder.finish();
-    assert!(adds_up(&forwarded), "{forwarded:?}");
-    assert_eq!((forwarded.forwarded, forwarded.failed), (6, 4));
-    assert!(forwarded.why.unwrap().contains("full"));
+    let account = forwarder.finish();
+    assert!(adds_up(&account), "{account:?}");
+    assert_eq!((account.forwarded, account.failed), (6, 4));
+    assert!(account.why.unwrap().contains("full"));
     drop(jaeger.stop());
 }
