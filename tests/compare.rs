@@ -96,15 +96,17 @@ fn noise_is_learned_from_past_runs_of_the_same_plan_alone() {
     Made::new(31, 99.0).write_as(&past, |document| document.partial = true);
     fs::write(past.join("notes.txt"), "x").unwrap();
     let [base, slower] = &runs(here.path(), 1, &[10.0, 11.5])[..] else { unreachable!() };
-    let arguments = |more: &[&str]| compared(&[base.clone()], &[slower.clone()], more);
+    let arguments = |more: &[&str]| compared(std::slice::from_ref(base), std::slice::from_ref(slower), more);
     assert_eq!(arguments(&[]).0, Some(1));
     let (code, document) = arguments(&["--noise-from", past.to_str().unwrap()]);
     assert_eq!(code, Some(3), "{document:#}");
     assert!(document["notes"].to_string().contains("the noise between 5 past runs"), "{document:#}");
     let few = here.path().join("few");
     runs(&few, 40, &[10.0, 10.0]);
-    let ended =
-        compare(&[&names(&[base.clone()])[..], &["--candidate", slower.to_str().unwrap(), "--noise-from", few.to_str().unwrap()]].concat());
+    let ended = compare(
+        &[&names(std::slice::from_ref(base))[..], &["--candidate", slower.to_str().unwrap(), "--noise-from", few.to_str().unwrap()]]
+            .concat(),
+    );
     assert_eq!(ended.status.code(), Some(2));
     assert!(text(&ended.stderr).contains("holds 2 of the at least 4 past runs"), "{}", text(&ended.stderr));
 }

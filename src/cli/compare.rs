@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::experiment::compare::live::{LiveOptions, LiveSide};
 use crate::experiment::compare::stored::{NoiseFrom, StoredOptions};
@@ -103,7 +103,7 @@ fn live(arguments: &CompareArguments, metrics: Vec<Metric>) -> Result<Comparison
         tolerance: tolerance(arguments)?,
         max_rounds: arguments.max_rounds.map_or(MAX_ROUNDS, |rounds| rounds as usize),
     };
-    let found = live::compare(options, series::options(&arguments.out, "compare", None)?, &mut progress);
+    let found = live::compare(&options, series::options(&arguments.out, "compare", None)?, &mut progress);
     progress.finish();
     Ok(found?)
 }
@@ -155,11 +155,11 @@ fn open(path: &Path) -> io::Result<std::fs::File> {
     OpenOptions::new().create(true).write(true).append(shared).truncate(!shared).open(path)
 }
 
-fn into(path: &PathBuf, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
+fn into(path: &Path, write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> Result<(), CliError> {
     if path == Path::new("-") {
         return Ok(write(&mut io::stdout().lock())?);
     }
-    let failed = |source| CliError::Write { path: path.clone(), source };
+    let failed = |source| CliError::Write { path: path.to_owned(), source };
     let mut text = Vec::new();
     write(&mut text).map_err(failed)?;
     open(path).and_then(|mut file| file.write_all(&text)).map_err(failed)

@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &SweepArguments) -> Result<Status, CliError> {
     let options = options(arguments)?;
     let mut progress = Progress::new(&options.points[0].1, measuring.quiet);
     let series = series::options(&measuring.out, "sweep", arguments.before_each.clone())?;
-    let found = sweep(options, series, &mut progress);
+    let found = sweep(&options, series, &mut progress);
     progress.finish();
     let found = found?;
     match print(&found, measuring.json, measuring.quiet) {

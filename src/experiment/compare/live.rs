@@ -43,7 +43,7 @@ pub struct LiveOptions {
 ///
 /// # Errors
 /// Where a run could not be made or cannot be trusted. What was known by then stands in `compare.json`.
-pub fn compare(options: LiveOptions, series: SeriesOptions<'_>, observer: &mut dyn Observer) -> Result<Comparison, CompareError> {
+pub fn compare(options: &LiveOptions, series: SeriesOptions<'_>, observer: &mut dyn Observer) -> Result<Comparison, CompareError> {
     let names = |plan: &Plan| plan.streams.iter().map(|stream| stream.name.clone()).collect::<Vec<String>>();
     if names(&options.base.plan) != names(&options.candidate.plan) {
         return Err(CompareError::Sides { message: "both sides need the same streams; set keys, not their names".to_owned() });
@@ -56,7 +56,7 @@ pub fn compare(options: LiveOptions, series: SeriesOptions<'_>, observer: &mut d
     let (base, mut candidate) = (variant(&options.base), variant(&options.candidate));
     candidate.plan.seed = base.plan.seed;
     let mut rounds = Rounds::begin(vec![base, candidate], series)?;
-    let found = Live::new(&options).run(&mut rounds, observer);
+    let found = Live::new(options).run(&mut rounds, observer);
     let trouble = rounds.end();
     found.map(|mut found| {
         found.notes.extend(trouble);

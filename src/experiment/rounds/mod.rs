@@ -59,7 +59,7 @@ pub enum RoundsError {
         /// The variant.
         label: String,
         /// Why.
-        source: RunError,
+        source: Box<RunError>,
     },
     /// The command before it failed.
     #[error("round {round}, {label}: `--before-each {command}` {how}; its own words stand above")]
@@ -199,7 +199,7 @@ impl<'a> Rounds<'a> {
         let plan = Plan { seed: round_seed(plan.seed, round), ..plan.clone() };
         let outcome = run_sharing(&plan, &self.runs, &mut self.shared, observer).map_err(|source| match source {
             RunError::Interrupted => interrupted(),
-            source => RoundsError::Run { round, label: label.clone(), source },
+            source => RoundsError::Run { round, label: label.clone(), source: Box::new(source) },
         })?;
         if outcome.document.partial {
             return Err(interrupted());

@@ -43,7 +43,7 @@ pub struct SweepOptions {
 ///
 /// # Errors
 /// Where a run could not be made. What was known by then stands in `sweep.json`.
-pub fn sweep(options: SweepOptions, mut series: SeriesOptions<'_>, observer: &mut dyn Observer) -> Result<Sweep, SweepError> {
+pub fn sweep(options: &SweepOptions, mut series: SeriesOptions<'_>, observer: &mut dyn Observer) -> Result<Sweep, SweepError> {
     series.what = "sweep";
     let Some((_, first)) = options.points.first() else {
         return Err(SweepError::Options("there is nothing to vary".to_owned()));
@@ -66,7 +66,7 @@ pub fn sweep(options: SweepOptions, mut series: SeriesOptions<'_>, observer: &mu
         environment: point.environment(),
     });
     let mut rounds = Rounds::begin(variants.collect(), series)?;
-    let found = Going::new(&options, metrics).run(&mut rounds, observer);
+    let found = Going::new(options, metrics).run(&mut rounds, observer);
     let trouble = rounds.end();
     found.map(|mut found| {
         found.notes.extend(trouble);
