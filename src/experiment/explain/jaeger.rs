@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::tail::jaeger::{IDS_AT_ONCE, Jaeger, Search};
-use crate::tail::traces::{Trace, from_json};
+use crate::tail::traces::Trace;
 use crate::units::Nanos;
 
 use super::{ExplainError, Whose};
@@ -30,15 +30,11 @@ impl Period {
     }
 }
 
-fn traces_of(jaeger: &Jaeger, answer: &[u8]) -> Result<Vec<Trace>, ExplainError> {
-    from_json(answer).map_err(|source| ExplainError::Answer { url: jaeger.url().to_owned(), source })
-}
-
 /// The traces with these ids, as far as it has them.
 pub(super) fn fetch(jaeger: &Jaeger, ids: &[&str]) -> Result<Vec<Trace>, ExplainError> {
     let mut traces = Vec::new();
     for some in ids.chunks(IDS_AT_ONCE) {
-        traces.extend(traces_of(jaeger, &jaeger.traces_json(some)?)?);
+        traces.extend(jaeger.traces(some)?);
     }
     Ok(traces)
 }
@@ -51,7 +47,7 @@ pub(super) fn search(jaeger: &Jaeger, whose: &Whose, period: Period) -> Result<V
     while traces.len() < MOST_FOUND && start_us < end_us {
         // An operation is judged here: Jaeger knows whole names only.
         let search = Search { service: whose.service.clone(), start_us, end_us, limit: MOST_AT_ONCE, ..Search::default() };
-        let found = traces_of(jaeger, &jaeger.search_json(&search)?)?;
+        let found = jaeger.search(&search)?;
         let begin = |trace: &Trace| trace.spans.iter().map(|span| span.start_ns / 1_000).min().unwrap_or(start_us);
         let earliest = found.iter().map(begin).min();
         let whole = found.len() < MOST_AT_ONCE;
