@@ -88,6 +88,12 @@ impl Fetch<'_> {
             Err(source) => return Err(cannot_write(&path)(source)),
         }
         out.flush().map_err(cannot_write(&path))?;
+        fetched.figures.took_ns = now().since(begin).0;
+        if fetched.figures.kept == 0 {
+            // Nothing is here, so nothing is known of a subset: whoever asks Jaeger later finds the requests as they were.
+            let _ = std::fs::remove_file(&path);
+            return Ok(fetched);
+        }
         // The chance of all others of the stratum is that of those who had their turn.
         for request in requests.iter_mut() {
             request.traced_keep_probability = 0.0;
@@ -96,7 +102,6 @@ impl Fetch<'_> {
             let chance = asked as f64 / stratum.members.len().max(1) as f64;
             stratum.members.drain(..).for_each(|at| requests[at].traced_keep_probability = chance);
         }
-        fetched.figures.took_ns = now().since(begin).0;
         Ok(fetched)
     }
 

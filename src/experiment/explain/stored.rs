@@ -151,7 +151,8 @@ fn take_apart(
 ) {
     let trace = request.trace_id.as_deref().and_then(|id| found.get(id)).map(|at| (*at, &traces[*at]));
     let (Some((at, trace)), Some(client)) = (trace, request.span_id.as_deref()) else {
-        source.subject.without_trace += 1;
+        // Where a random subset of the traces was kept, those of the others are not missing: the weights stand for them.
+        source.subject.without_trace += u64::from(request.traced_keep_probability >= 1.0);
         return;
     };
     let Ok(attribution) = attribute(trace, ClientSpan::Id(client), places) else {
