@@ -307,7 +307,15 @@ fn a_trace_context_that_does_not_reach_milvus_is_named() {
     let stripped = Stack::new(Some(None), Nanos::ZERO);
     let diagnosis = doctor(&stripped.set(&[stripped.jaeger(&["standalone", "tailtrace"])]));
     assert_broken(&diagnosis, "server spans", "propagation suppressed", "`traceparent`");
+    // The same where the request's own id was to be its trace.
+    let diagnosis = doctor(&stripped.set(&[stripped.jaeger(&["standalone"]), "trace.propagation=client-request-id".into()]));
+    assert_broken(&diagnosis, "server spans", "client_request_id", "trace.propagation = \"traceparent\"");
     stripped.end();
+    // A server that takes it makes a trace of that id, whose uppermost span has no parent.
+    let taken = Stack::new(None, Nanos::ZERO);
+    let diagnosis = doctor(&taken.set(&[taken.jaeger(&[]), "trace.propagation=client-request-id".into()]));
+    assert!(diagnosis.whole, "{diagnosis:#?}");
+    taken.end();
 }
 
 #[test]

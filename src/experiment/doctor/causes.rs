@@ -1,6 +1,7 @@
 //! From what was seen to the likely cause and the line to change.
 
 use crate::tail::management::TraceSettings;
+use crate::trace::Propagation;
 
 use super::TRACE_SETTINGS;
 use super::link::Link;
@@ -160,6 +161,7 @@ pub(super) struct Missing<'a> {
     pub(super) goes_to: &'a str,
     pub(super) waited: String,
     pub(super) settings: Option<&'a TraceSettings>,
+    pub(super) propagation: Propagation,
     /// Connections to the built-in collector that began with TLS.
     pub(super) in_tls: u64,
     /// Spans of other traces came there, or services of a Milvus are known to the Jaeger.
@@ -178,6 +180,14 @@ pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
                 missing.in_tls
             ),
             "in milvus.yaml: trace.otlp.secure: false; then restart Milvus".to_owned(),
+        );
+    }
+    if missing.propagation == Propagation::ClientRequestId && missing.others.is_some() {
+        return broken(
+            "propagation suppressed: this Milvus does not take its trace id from `client_request_id` (2.3 does not), or its own \
+             trace.sampleFraction passed the request over (2.6 asks it)"
+                .to_owned(),
+            "in the scenario: trace.propagation = \"traceparent\"".to_owned(),
         );
     }
     if let Some(others) = &missing.others {

@@ -314,6 +314,7 @@ impl<'a> Chain<'a> {
                 goes_to: url,
                 waited: self.settings.within.human(),
                 settings: known.settings,
+                propagation: self.plan.trace.propagation,
                 in_tls: arrivals.in_tls(),
                 others: milvus.or_else(|| others.then(|| "spans of other traces came".to_owned())),
             };
@@ -348,16 +349,17 @@ fn jaeger(url: &str) -> (Option<Jaeger>, Link) {
     }
 }
 
-/// Whether the server's spans lie within the client's. Only those that somebody waited for: what answers the client.
+/// Whether the server's spans lie within the client's. Only the uppermost: what they do below may go on after the answer.
 fn clocks(client: &Span, server: &[&Span]) -> Link {
-    let answering = server.iter().filter(|span| span.parent.as_deref() == Some(client.id.as_str()));
+    let of_server = |id: &str| server.iter().any(|span| span.id == id);
+    let answering = server.iter().filter(|span| !span.parent.as_deref().is_some_and(of_server));
     let beyond = |span: &&Span| {
         let early = client.start_ns.saturating_sub(span.start_ns);
         let late = (span.start_ns + span.duration_ns).saturating_sub(client.start_ns + client.duration_ns);
         (Nanos(early.max(late)), if early > late { "behind" } else { "ahead of" })
     };
     let Some((most, side)) = answering.map(beyond).max_by_key(|(most, _)| *most) else {
-        return Link::unknown("clocks", "no server span stands directly under the client's");
+        return Link::unknown("clocks", "no server span is the uppermost");
     };
     if most <= CLOCKS {
         return Link::holds("clocks", "the server's spans lie within the client's");

@@ -102,6 +102,8 @@ pub struct ReplayedStream {
     pub median_ns: u64,
     /// The median service time of the typical requests' repeats.
     pub typical_median_ns: Option<u64>,
+    /// A repeat that took longer than this was slow again: the median of the typical ones and the least margin.
+    pub slow_above_ns: Option<u64>,
     /// Where the typical ones come from.
     pub typical_from: TypicalFrom,
 }
@@ -226,11 +228,14 @@ impl Ended<'_> {
     }
 
     fn summary(&self) -> ReplayedStream {
+        let typical_median_ns = median(&waited(&self.typical));
+        let margin = self.of.slow.iter().map(|original| margin_ns(original, self.of)).min();
         ReplayedStream {
             stream: self.name.clone(),
             replayed_as: self.replayed_as.clone(),
             median_ns: self.of.median_ns,
-            typical_median_ns: median(&waited(&self.typical)),
+            typical_median_ns,
+            slow_above_ns: typical_median_ns.zip(margin).map(|(median, margin)| median + margin),
             typical_from: self.of.typical_from,
         }
     }

@@ -47,7 +47,13 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, colours: bool)
     };
     writeln!(out, "{:<INDENT$}{trust}", "trust")?;
     writeln!(out, "{:<INDENT$}{}", "files", replay.run_directory)?;
-    out.write_all(labelled("next", &format!("tailtrace explain {}", replay.run_directory)).as_bytes())
+    for (stream, above) in replay.streams.iter().filter_map(|stream| Some((stream, stream.slow_above_ns?))) {
+        // Whole microseconds: nobody types more.
+        let above = Nanos(above / 1_000 * 1_000);
+        let command = format!("tailtrace explain {} --stream {} --above {above}", replay.run_directory, stream.replayed_as);
+        out.write_all(labelled("next", &command).as_bytes())?;
+    }
+    Ok(())
 }
 
 fn sentence(replay: &ReplayDocument) -> String {
