@@ -224,7 +224,10 @@ pub(super) fn notes(subject: &Subject, explained: &Explained) -> Vec<String> {
     }
     let joined = subject.traced.iter().filter(|one| one.joined).count();
     if joined == 0 && !subject.traced.is_empty() {
-        notes.push("no trace holds a span of the server's: all of its time counts as network and client; `tailtrace doctor` says which link is broken".to_owned());
+        notes.push(
+            "no trace holds a span of the server's: all of its time is the client span's own; `tailtrace doctor` says which link is broken"
+                .to_owned(),
+        );
     }
     notes
 }
