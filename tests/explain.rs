@@ -1,0 +1,235 @@
+//! `explain` against slow requests whose cause is known, because it was put there: in a span, before the server, in its queue, in the
+//! generator, or nowhere. From outside, as it is typed.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
+
+use assert_cmd::cargo::cargo_bin;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// One run at a time: two together would be each other's tail.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+const BASE: &str = r#"
+[target]
+uri = "practice"
+[collection]
+dim = 8
+rows = 200
+[load]
+lanes = 1
+warmup = "300ms"
+duration = "4s"
+drain = "10s"
+[[stream]]
+name = "readers"
+operation = "search"
+rate = "1000/s"
+[trace]
+sample_fraction = 1.0
+endpoint = "built-in"
+[practice]
+search = "canned"
+"#;
+
+const SLOW_SPAN: &str = r#"practice.slow_span={ name = "Delegator-waitTSafe", fraction = 0.02, by = "40ms" }"#;
+
+struct Run {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+fn tailtrace(arguments: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(cargo_bin!("tailtrace"));
+    for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SERVICE_NAME"] {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).args(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn run(set: &[&str]) -> Run {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("s.toml"), BASE).unwrap();
+    let mut arguments = vec!["run", "s.toml", "--quiet", "--seed", "7"];
+    set.iter().for_each(|key| arguments.extend(["--set", key]));
+    let output = tailtrace(&arguments, folder.path());
+    let said = text(&output.stdout);
+    assert!(!said.is_empty(), "{}", text(&output.stderr));
+    let path = folder.path().join(said.trim());
+    Run { _folder: folder, path }
+}
+
+impl Run {
+    fn explain(&self, more: &[&str]) -> Output {
+        let path = self.path.display().to_string();
+        tailtrace(&[&["explain", &path], more].concat(), Path::new("."))
+    }
+
+    /// The one stream, explained, and the exit status.
+    fn explained(&self, more: &[&str]) -> (Value, i32) {
+        let output = self.explain(&[more, &["--json"]].concat());
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+        assert_eq!(document["streams"].as_array().unwrap().len(), 1);
+        (document["streams"][0].clone(), output.status.code().unwrap())
+    }
+}
+
+/// Its first row is this span with at least nine tenths of the excess, it is named, and the rows of both groups add up.
+fn names(stream: &Value, span: &str) {
+    let rows = stream["rows"].as_array().unwrap();
+    let first = &rows[0];
+    let told = format!("{}\n{}", stream["sentence"], rows.iter().take(4).map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    assert_eq!(first["span"], span, "{told}");
+    assert!(first["share"].as_f64().unwrap() >= 0.9, "{told}");
+    assert_eq!((&stream["verdict"], &stream["named"]), (&"single".into(), &span.into()), "{told}");
+    adds_up(stream);
+}
+
+fn adds_up(stream: &Value) {
+    let rows = stream["rows"].as_array().unwrap();
+    for (group, key) in [("tail", "tail_self_ns"), ("typical", "typical_self_ns")] {
+        let sum: u64 = rows.iter().map(|row| row[key].as_u64().unwrap()).sum();
+        let mean = stream[group]["mean_ns"].as_u64().unwrap();
+        // Each row is rounded to a nanosecond.
+        assert!(sum.abs_diff(mean) <= rows.len() as u64, "{group}: rows add up to {sum}, not to {mean}");
+    }
+    let shares: f64 = rows.iter().map(|row| row["share"].as_f64().unwrap()).sum();
+    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+}
+
+#[test]
+fn a_slow_span_is_named_where_all_requests_are_traced_and_the_table_says_what_it_means() {
+    let run = run(&[SLOW_SPAN]);
+    let (stream, status) = run.explained(&[]);
+    names(&stream, "Delegator-waitTSafe");
+    assert_eq!(status, 0);
+    let (tail, typical) = (&stream["tail"], &stream["typical"]);
+    assert_eq!(tail["traced"], tail["requests"], "all are traced");
+    // All are traced, so the histogram's mean and the traces' are of the same requests, to three digits.
+    for group in [tail, typical] {
+        let (traced, all) = (group["mean_ns"].as_f64().unwrap(), group["all_mean_ns"].as_f64().unwrap());
+        assert!((traced / all - 1.0).abs() < 0.002, "{group}");
+    }
+    // Without the 40 ms what is left of p99 is what the other requests take.
+    let what_if = &stream["what_if"];
+    assert!(what_if["left_ns"].as_f64().unwrap() < 0.6 * what_if["now_ns"].as_f64().unwrap(), "{what_if}");
+    let shown = text(&run.explain(&[]).stdout);
+    for part in
+        ["Delegator-waitTSafe: waiting for the consistency level's timestamp", "consistency bounded", "would be", "response time", "█"]
+    {
+        assert!(shown.contains(part), "{part} is missing in\n{shown}");
+    }
+    let folded = text(&run.explain(&["--folded", "diff"]).stdout);
+    assert!(folded.lines().any(|line| line.contains("Delegator-waitTSafe ")), "{folded}");
+    bad_input(&run);
+}
+
+/// What is asked wrongly of a run that is right.
+fn bad_input(run: &Run) {
+    let path = run.path.display().to_string();
+    let spans = run.path.join("spans.jsonl").display().to_string();
+    for (arguments, words) in [
+        (vec!["explain", "nowhere"], vec!["nowhere", "run directory"]),
+        (vec!["explain", path.as_str(), "--stream", "writers"], vec!["`writers`", "`readers`"]),
+        (vec!["explain", path.as_str(), "--above", "p100"], vec!["p99.9", "50ms"]),
+        (vec!["explain", path.as_str(), "--service", "x"], vec!["--service"]),
+        (vec!["explain"], vec!["--traces", "--jaeger"]),
+        (vec!["explain", "--traces", spans.as_str()], vec!["--service"]),
+        (vec!["explain", "--traces", spans.as_str(), "--service", "nobody"], vec!["`nobody`", "`standalone`, `tailtrace`"]),
+        (vec!["explain", "--traces", spans.as_str(), "--service", "tailtrace", "--operation", "Insert"], vec!["`Insert`", "/Search`"]),
+        (vec!["explain", "--traces", "Cargo.toml", "--service", "x"], vec!["holds no traces"]),
+        (vec!["explain", "--jaeger", "http://127.0.0.1:9", "--service", "x"], vec!["no answer from Jaeger"]),
+        (vec!["explain", path.as_str(), "--folded", "all"], vec!["`diff`"]),
+    ] {
+        let output = tailtrace(&arguments, Path::new(env!("CARGO_MANIFEST_DIR")));
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(words.iter().all(|word| said.contains(word)) && output.stdout.is_empty(), "{arguments:?}: {said}");
+    }
+    // The same spans as another client's: nothing is known of how they were sampled, and that is said.
+    let output = tailtrace(&["explain", "--traces", &spans, "--service", "tailtrace", "--operation", "Search", "--json"], Path::new("."));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let stream = &document["streams"][0];
+    names(stream, "Delegator-waitTSafe");
+    assert!(stream["notes"].to_string().contains("equally likely"), "{stream}");
+}
+
+#[test]
+fn a_slow_span_is_named_by_a_tenth_of_the_requests_and_by_a_fiftieth() {
+    // Of the 2 % that are slow, 20 and 24 are traced on average; fewer than ten in one of 200 and one of 2,000 runs.
+    for (fraction, rate, duration) in [("0.1", "2000/s", "5s"), ("0.02", "4000/s", "15s")] {
+        let set = [format!("trace.sample_fraction={fraction}"), format!("readers.rate={rate}"), format!("load.duration={duration}")];
+        let mut set: Vec<&str> = set.iter().map(String::as_str).collect();
+        set.push(SLOW_SPAN);
+        let (stream, status) = run(&set).explained(&["--above", "30ms"]);
+        names(&stream, "Delegator-waitTSafe");
+        assert_eq!(status, 0);
+        assert!(stream["tail"]["traced"].as_u64() < stream["tail"]["requests"].as_u64(), "{}", stream["tail"]);
+        assert_eq!(stream["representativeness"], Value::Array(Vec::new()), "a random sample is like the rest: {}", stream["notes"]);
+    }
+}
+
+#[test]
+fn with_fewer_than_ten_traced_slow_requests_nobody_is_named_and_what_would_do_is_said() {
+    // 40 slow ones, of which 0.8 are traced on average.
+    let run = run(&[SLOW_SPAN, "trace.sample_fraction=0.02", "readers.rate=1000/s"]);
+    let (stream, status) = run.explained(&[]);
+    assert_eq!((&stream["verdict"], &stream["named"], status), (&"too-few".into(), &Value::Null, 3), "{}", stream["sentence"]);
+    assert!(stream["tail"]["traced"].as_u64().unwrap() < 10);
+    let (sentence, advice) = (stream["sentence"].as_str().unwrap(), stream["advice"].as_str().unwrap());
+    assert!(sentence.contains("10 are needed"), "{sentence}");
+    assert!(advice.contains("trace.sample_fraction = 0.") && advice.contains("load.duration = "), "{advice}");
+}
+
+#[test]
+fn a_delay_on_the_way_in_is_the_networks_and_the_clients() {
+    let (stream, _) = run(&[r#"practice.hold={ fraction = 0.02, by = "60ms" }"#]).explained(&[]);
+    names(&stream, "network and client");
+}
+
+/// One search at a time takes 5 ms, and they come at 0.8 of what that serves, at random: where the others wait is the tail.
+const ONE_AT_A_TIME_SERVED: [&str; 3] = ["readers.rate=160/s", "load.duration=6s", r#"practice.service="constant 5ms""#];
+
+#[test]
+fn a_delay_in_the_servers_queue_is_the_queues() {
+    let set = [&ONE_AT_A_TIME_SERVED[..], &["practice.servers=1"]].concat();
+    let (stream, _) = run(&set).explained(&["--above", "p95"]);
+    names(&stream, "Proxy-Search-Queue");
+}
+
+#[test]
+fn a_delay_in_the_generator_is_the_generators() {
+    let set = [&ONE_AT_A_TIME_SERVED[..], &["readers.max_in_flight=1"]].concat();
+    let (stream, _) = run(&set).explained(&["--above", "p95"]);
+    names(&stream, "waiting in the generator");
+    assert!(stream["advice"].as_str().unwrap().contains("not the target's time"), "{}", stream["advice"]);
+}
+
+#[test]
+fn without_a_tail_nobody_is_named() {
+    // 20 ms each, all alike but for the machine's own noise; and 20 ms give or take a third, of which every part of the server has its share.
+    for service in ["constant 20ms", "lognormal 20ms 0.3"] {
+        let (stream, status) = run(&["readers.rate=400/s", &format!("practice.service={service:?}")]).explained(&[]);
+        assert_eq!((&stream["named"], status), (&Value::Null, 0), "{service}: {}", stream["sentence"]);
+        assert!(["none", "spread"].contains(&stream["verdict"].as_str().unwrap()), "{service}: {}", stream["verdict"]);
+    }
+}
+
+#[test]
+fn a_run_without_traces_says_so_and_how_to_get_some() {
+    let run = run(&["trace.sample_fraction=0", "load.duration=1s"]);
+    let output = run.explain(&[]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said.contains("no request was sampled") && said.contains("trace.sample_fraction"), "{said}");
+}
