@@ -4,6 +4,7 @@
 //! Rooms above know how to measure; this one knows in which order things have to stand, and what is done with what was
 //! measured. Prints nothing: whoever watches is an [`Observer`].
 
+pub mod capacity;
 pub mod compare;
 mod doctor;
 mod error;

@@ -13,6 +13,8 @@ pub mod balanced;
 pub mod batches;
 pub mod bootstrap;
 pub mod censored;
+pub mod crossing;
+pub mod growth;
 pub mod histogram;
 pub mod interval;
 pub mod log_ratio;

@@ -1,0 +1,143 @@
+use super::*;
+
+fn question() -> Question {
+    Question { from: 100.0, lowest: 10.0, highest: None, within: 0.02, probe_s: 30.0, confirm_s: 60.0, limits: vec![Some(0.05)] }
+}
+
+fn failed(estimated: bool, answered: bool) -> Shown {
+    Shown::Failed { why: "it was slow".to_owned(), estimated, answered }
+}
+
+/// Searches a target that `show` describes; gives the answer and what was asked.
+fn search(question: &Question, mut show: impl FnMut(usize, Ask) -> (Shown, Option<Sample>)) -> (Answer, Vec<Ask>) {
+    let mut probes: Vec<Probe> = Vec::new();
+    loop {
+        match next(question, &probes) {
+            Next::Done(answer) => return (answer, probes.iter().map(|probe| probe.ask).collect()),
+            Next::Probe(ask) => {
+                assert!(ask.rate >= question.lowest && question.highest.is_none_or(|highest| ask.rate <= highest), "{ask:?}");
+                let (shown, sample) = show(probes.len(), ask);
+                probes.push(Probe { ask, shown, samples: vec![sample] });
+            }
+        }
+    }
+}
+
+/// Without scatter: e^(0.012 (rate − edge)) of the limit, in equal seconds.
+fn exact(edge: f64) -> impl Fn(usize, Ask) -> (Shown, Option<Sample>) {
+    move |_, ask| {
+        let share = (0.05 * (0.012 * (ask.rate - edge)).exp()).min(1.0);
+        let shown = if share < 0.05 { Shown::Passed } else { failed(true, true) };
+        (shown, Sample::of(ask.rate, &vec![(share * ask.rate, ask.rate); ask.seconds as usize]))
+    }
+}
+
+#[test]
+fn a_target_without_scatter_is_found_to_all_digits_and_confirmed_below() {
+    for edge in [15.0, 333.0, 751.0, 20_000.0] {
+        let slope = 9.0 / edge;
+        let (answer, asked) = search(&question(), |_, ask| {
+            let share = (0.05 * (slope * (ask.rate - edge)).exp()).min(1.0);
+            let shown = if share < 0.05 { Shown::Passed } else { failed(true, true) };
+            (shown, Sample::of(ask.rate, &vec![(share * ask.rate, ask.rate); ask.seconds as usize]))
+        });
+        assert_eq!(answer.verdict, Verdict::Found, "{answer:?}");
+        assert!((answer.rate.unwrap() / edge - 1.0).abs() < 1e-3, "{answer:?}");
+        let confirmed = answer.confirmed.unwrap();
+        assert!(confirmed < edge && confirmed > 0.9 * edge && answer.first_failing.unwrap() >= edge, "{answer:?}");
+        assert!(answer.reason.contains("it was slow"), "{answer:?}");
+        assert_eq!(asked.last().unwrap().purpose, Purpose::Confirm);
+        assert!(asked.len() < 20, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_cliff_is_closed_in_on_to_within() {
+    let cliff = |_: usize, ask: Ask| {
+        let over = ask.rate > 700.0;
+        let share = if over { ask.rate } else { 0.0 };
+        (if over { failed(true, true) } else { Shown::Passed }, Sample::of(ask.rate, &vec![(share, ask.rate); ask.seconds as usize]))
+    };
+    let (answer, _) = search(&question(), cliff);
+    let (low, high) = (answer.low.unwrap(), answer.high.unwrap());
+    assert!(low <= 700.0 && 700.0 < high && high / low <= 1.03, "{answer:?}");
+    assert_eq!(answer.verdict, Verdict::Found);
+}
+
+#[test]
+fn what_only_passes_or_fails_is_bisected() {
+    let (answer, _) = search(&Question { limits: vec![None], ..question() }, |_, ask| {
+        (if ask.rate > 700.0 { failed(false, true) } else { Shown::Passed }, None)
+    });
+    let (low, high) = (answer.low.unwrap(), answer.high.unwrap());
+    assert!(low <= 700.0 && 700.0 < high && high / low <= 1.02, "{answer:?}");
+    assert_eq!(answer.confirmed, Some(low), "what passed is confirmed");
+}
+
+#[test]
+fn a_plain_failure_below_the_estimate_has_the_last_word() {
+    let figures = exact(751.0);
+    let (answer, _) =
+        search(&question(), |n, ask| if ask.rate > 500.0 { (failed(false, true), figures(n, ask).1) } else { figures(n, ask) });
+    assert!((490.0..515.0).contains(&answer.rate.unwrap()), "{answer:?}");
+}
+
+#[test]
+fn the_highest_rate_is_confirmed_before_it_is_the_answer() {
+    let question = Question { highest: Some(450.0), ..question() };
+    let (answer, asked) = search(&question, exact(751.0));
+    assert_eq!((answer.verdict, answer.rate, answer.high), (Verdict::AboveMax, Some(450.0), None));
+    assert_eq!(*asked.last().unwrap(), Ask { rate: 450.0, seconds: 60.0, purpose: Purpose::Confirm });
+    assert_eq!(answer.confirmed, Some(450.0));
+}
+
+#[test]
+fn the_lowest_rate_fails_twice_before_it_is_the_answer() {
+    let (answer, asked) = search(&question(), |_, ask| (failed(true, true), exact(1.0)(0, ask).1));
+    assert_eq!((answer.verdict, answer.rate, answer.high), (Verdict::BelowMin, None, Some(10.0)));
+    assert!(answer.reason.contains("10/s") && answer.reason.contains("it was slow"), "{answer:?}");
+    let lengths: Vec<f64> = asked.iter().filter(|ask| ask.rate == 10.0).map(|ask| ask.seconds).collect();
+    assert_eq!(lengths, [10.0, 30.0]);
+}
+
+#[test]
+fn a_probe_that_cannot_be_judged_is_made_once_more_and_then_ends_the_search() {
+    let not_judged = || Shown::NotJudged { why: "a lane used 99 % of its core".to_owned() };
+    let figures = exact(5_000.0);
+    let (answer, asked) = search(&question(), |n, ask| if ask.rate > 900.0 { (not_judged(), None) } else { figures(n, ask) });
+    assert_eq!((answer.verdict, answer.rate, answer.low), (Verdict::NotJudged, None, Some(800.0)));
+    assert_eq!(asked.iter().filter(|ask| ask.rate == 1600.0).count(), 2);
+    assert!(answer.reason.contains("1600/s") && answer.reason.contains("99 %"), "{answer:?}");
+    // Once is chance: the search goes on.
+    let (answer, _) = search(&question(), |n, ask| if n == 2 { (not_judged(), None) } else { exact(751.0)(n, ask) });
+    assert_eq!(answer.verdict, Verdict::Found);
+}
+
+#[test]
+fn a_target_that_dies_is_not_taken_for_a_slow_one() {
+    let figures = exact(751.0);
+    let (answer, asked) = search(&question(), |n, ask| if n >= 3 { (failed(false, false), None) } else { figures(n, ask) });
+    assert_eq!((answer.verdict, answer.low), (Verdict::NotJudged, Some(400.0)));
+    assert_eq!(asked.last().unwrap().rate, 400.0, "what passed before is asked again");
+    assert!(answer.reason.contains("does not answer any more"), "{answer:?}");
+    // Overload that answers nothing is only overload.
+    let (answer, _) = search(&question(), |n, ask| if ask.rate > 1_000.0 { (failed(false, false), None) } else { figures(n, ask) });
+    assert_eq!(answer.verdict, Verdict::Found);
+}
+
+#[test]
+fn a_confirmation_that_fails_is_followed_by_a_step_down() {
+    let figures = exact(751.0);
+    let (answer, asked) = search(&question(), |n, ask| match ask.purpose {
+        Purpose::Confirm if ask.rate > 700.0 => (failed(true, true), figures(n, ask).1),
+        _ => figures(n, ask),
+    });
+    let confirmations: Vec<f64> = asked.iter().filter(|ask| ask.purpose == Purpose::Confirm).map(|ask| ask.rate).collect();
+    assert!(confirmations.len() > 1 && confirmations.windows(2).all(|pair| pair[1] < pair[0]), "{confirmations:?}");
+    assert_eq!(answer.confirmed, confirmations.last().copied());
+}
+
+#[test]
+fn rates_have_four_digits() {
+    assert_eq!([0.123_456, 1.0, 754.678, 1_234.56, 123_456.0].map(tidy), [0.1235, 1.0, 754.7, 1235.0, 123_500.0]);
+}
