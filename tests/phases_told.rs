@@ -29,6 +29,8 @@ impl Observer for Told {
     fn event(&mut self, event: &Event<'_>) {
         let told = match event {
             Event::Cell { label, .. } => format!("cell {label}"),
+            Event::Probe { number, .. } => format!("probe {number}"),
+            Event::Point { number, .. } => format!("point {number}"),
             Event::Phase(phase) => phase.as_str().to_owned(),
             Event::Floor => "floor".to_owned(),
             Event::SetUp(_) => "set-up goes on".to_owned(),

@@ -1,5 +1,6 @@
 //! What can be typed. Short help is one line, long help (`--help`) says what happens and shows an example.
 
+mod capacity;
 mod compare;
 mod sweep;
 mod explain;
@@ -15,6 +16,7 @@ use crate::scenario::Overrides;
 use crate::trace::Endpoint;
 use crate::units::{Nanos, Rate};
 
+pub(super) use capacity::{CapacityArguments, ModelArgument};
 pub(super) use compare::CompareArguments;
 pub(super) use sweep::SweepArguments;
 
@@ -46,9 +48,10 @@ pub(super) enum Command {
     Run(RunArguments),
     Explain(ExplainArguments),
     Replay(ReplayArguments),
-    // Large, as the next two: boxed, so that the others stay small.
+    // Large, as the next three: boxed, so that the others stay small.
     Sweep(Box<SweepArguments>),
     Compare(Box<CompareArguments>),
+    Capacity(Box<CapacityArguments>),
     Doctor(DoctorArguments),
     // By far the largest: boxed, so that the others stay small.
     Practice(Box<PracticeArguments>),

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::experiment::capacity::CapacityError;
 use crate::experiment::compare::CompareError;
 use crate::experiment::explain::ExplainError;
 use crate::experiment::sweep::SweepError;
@@ -87,6 +88,9 @@ pub enum CliError {
     /// No sweep was made.
     #[error(transparent)]
     Sweep(#[from] SweepError),
+    /// No search for capacity was made.
+    #[error(transparent)]
+    Capacity(#[from] CapacityError),
     /// A file that was asked for cannot be written.
     #[error("cannot write `{}`; name a file in a folder that exists and can be written to", path.display())]
     Write {

@@ -4,6 +4,7 @@
 //! output, everything human to standard error; neither is written to but through this room and `report`.
 
 mod arguments;
+mod capacity;
 mod check;
 mod compare;
 mod completions;
@@ -46,6 +47,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<Status, CliE
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Compare(arguments) => compare::run(&arguments),
+        Command::Capacity(arguments) => capacity::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Explain(explain) => explain::run(&explain),
         Command::Practice(practice) => practice::run(&practice),

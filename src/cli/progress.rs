@@ -69,6 +69,16 @@ impl Progress {
         self.bar.set_message(format!("{}{text}", self.cell));
     }
 
+    /// A run of a series that measures for so long.
+    fn begin(&mut self, what: String, seconds: f64) {
+        self.phases[1].1 = Nanos((seconds * 1e9) as u64);
+        // Without a terminal there is no line that changes: one for each run says that it goes on.
+        if !self.terminal {
+            self.tell(&what);
+        }
+        self.cell = what + ": ";
+    }
+
     /// Says something that stays.
     fn tell(&self, text: &str) {
         if self.quiet {
@@ -102,6 +112,8 @@ impl Observer for Progress {
                     self.tell(self.cell.trim_end_matches([':', ' ']));
                 }
             }
+            Event::Probe { number, rate_per_s, seconds } => self.begin(format!("probe {number}, {rate_per_s}/s for {seconds} s"), *seconds),
+            Event::Point { number, workers, seconds } => self.begin(format!("point {number}, {workers} workers for {seconds} s"), *seconds),
             Event::Phase(phase) => {
                 let limit = if *phase == PhaseName::Drain { "up to " } else { "" };
                 let length = self.length(*phase).map(|length| format!(" ({limit}{length})")).unwrap_or_default();

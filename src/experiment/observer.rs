@@ -18,6 +18,24 @@ pub enum Event<'a> {
         /// Which value or side.
         label: &'a str,
     },
+    /// A probe of a search begins.
+    Probe {
+        /// From 1.
+        number: usize,
+        /// The rate it asks for.
+        rate_per_s: f64,
+        /// How long it measures.
+        seconds: f64,
+    },
+    /// A closed-loop point begins.
+    Point {
+        /// From 1.
+        number: usize,
+        /// How many ask.
+        workers: usize,
+        /// How long it measures.
+        seconds: f64,
+    },
     /// A phase begins.
     Phase(PhaseName),
     /// The floor is measured: what the instrument reads for a server that answers at once.

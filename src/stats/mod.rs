@@ -27,6 +27,7 @@ pub mod rank;
 mod simulate;
 pub mod stationarity;
 pub mod two_stage;
+pub mod usl;
 pub mod weighted;
 
 /// The confidence of every interval that is printed beside a percentile.

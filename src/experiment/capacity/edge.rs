@@ -3,7 +3,7 @@
 use crate::stats::CONFIDENCE;
 use crate::stats::crossing::{self, Crossing, Estimate, Sample};
 
-use super::search::{Probe, Question, Shown};
+use super::probe::{Probe, Question, Shown};
 
 /// A confirming run should pass with this chance where the estimate is right: 2 standard deviations below the edge, so 98 % of the time.
 const SHOULD_PASS: f64 = 2.0;

@@ -1,5 +1,6 @@
 //! The summary of a run for people: what was asked and achieved, response time first, then how far it can be trusted.
 
+mod capacity;
 mod compare;
 pub(super) mod figure;
 mod doctor;
@@ -18,6 +19,7 @@ use crate::result::WallTime;
 use crate::result::model::{Caught, Finding, Gate, Generator, Phase, PhaseName, RunDocument, Severity, Trace, Trust};
 use crate::units::{ByteSize, Fraction, Nanos};
 
+pub use capacity::{write_capacity, write_scaling};
 pub(super) use compare::allowed;
 pub use compare::write_compare;
 pub use doctor::write_diagnosis;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::stats::crossing::Sample;
 
 fn question() -> Question {
     Question { from: 100.0, lowest: 10.0, highest: None, within: 0.02, probe_s: 30.0, confirm_s: 60.0, limits: vec![Some(0.05)] }

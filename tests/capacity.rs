@@ -1,0 +1,94 @@
+//! `capacity` from outside: what is wrong with a question is said before anything is sent; a short search leaves all that it measured.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use assert_cmd::cargo::cargo_bin;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Short, and far from the edge: no figure worth reading.
+const SHORT: &str = r#"
+[target]
+uri = "practice"
+[collection]
+dim = 8
+rows = 200
+[load]
+warmup = "200ms"
+duration = "1s"
+drain = "2s"
+[[stream]]
+name = "readers"
+operation = "search"
+rate = "50/s"
+[practice]
+search = "canned"
+"#;
+
+fn folder(scenario: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("short.toml"), scenario).unwrap();
+    folder
+}
+
+fn capacity(folder: &Path, more: &[&str]) -> Output {
+    let mut command = Command::new(cargo_bin!("tailtrace"));
+    command.current_dir(folder).args(["capacity", "short.toml"]).args(more).output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_in_one_message_before_anything_is_sent() {
+    let closed = SHORT.replace("rate = \"50/s\"", "workers = 2");
+    let p99 = "readers.response.p99 < 20ms";
+    for (scenario, more, part) in [
+        (SHORT, vec![], "--slo"),
+        (SHORT, vec!["--slo", "nobody.response.p99 < 20ms"], "streams of this scenario: readers"),
+        (SHORT, vec!["--slo", p99, "--slo", "readers.response.p99 > 30ms"], "contradict"),
+        (SHORT, vec!["--slo", p99, "--stream", "nobody"], "--stream"),
+        (SHORT, vec!["--slo", p99, "--from", "90/s", "--max", "80/s"], "--from 90/s is above --max 80/s"),
+        (SHORT, vec!["--slo", p99, "--within", "0"], "--within"),
+        (&closed, vec!["--slo", p99], "closed loop of 2"),
+        (SHORT, vec!["--model", "usl"], "open loop"),
+    ] {
+        let here = folder(scenario);
+        let ended = capacity(here.path(), &more);
+        let told = said(&ended);
+        assert_eq!(ended.status.code(), Some(2), "{more:?}: {told}");
+        assert!(told.contains(part) && told.matches("error:").count() == 1, "{more:?}: {told}");
+        assert!(!here.path().join("results").exists(), "{more:?}: nothing was measured, nothing is left");
+    }
+}
+
+#[test]
+fn an_slo_that_no_rate_meets_is_below_min_and_every_probe_is_kept() {
+    let here = folder(SHORT);
+    let ended = capacity(here.path(), &["--json", "--quiet", "--from", "50/s", "--slo", "readers.response.p50 < 1ns"]);
+    let document: Value = serde_json::from_slice(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&ended)));
+    // On a machine that is busy with other tests the generator may be the bottleneck.
+    let expected = if document["verdict"] == "below-min" { 1 } else { 3 };
+    assert_eq!(ended.status.code(), Some(expected), "{document:#}");
+    let probes = document["probes"].as_array().unwrap();
+    assert!(!probes.is_empty());
+    for probe in probes {
+        assert!(here.path().join(probe["run"].as_str().unwrap()).join("run.json").exists(), "{probe}");
+    }
+    let stored = fs::read_to_string(here.path().join(document["directory"].as_str().unwrap()).join("capacity.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&stored).unwrap(), document);
+}
+
+#[test]
+fn a_target_that_nobody_serves_is_status_two_and_leaves_nothing() {
+    let here = folder(&SHORT.replace("\"practice\"", "\"http://127.0.0.1:9\"").replace("[practice]\nsearch = \"canned\"\n", ""));
+    let ended = capacity(here.path(), &["--slo", "errors < 1%", "--set", "target.connect_within=1s"]);
+    assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
+    let left = fs::read_dir(here.path().join("results")).map_or(0, Iterator::count);
+    assert_eq!(left, 0);
+}
