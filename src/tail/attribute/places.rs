@@ -35,7 +35,7 @@ pub(super) struct PlaceId(u32);
 #[derive(Debug)]
 struct Name {
     above: Frame,
-    name: String,
+    text: String,
     depth: usize,
     /// The services that have a place here: mostly one.
     places: Vec<PlaceId>,
@@ -48,7 +48,7 @@ pub struct Places {
     frames: Vec<Name>,
     /// Frames by the hash of (above, name): looking one up copies no text.
     by_hash: HashMap<u64, Vec<Frame>>,
-    places: Vec<Arc<Place>>,
+    known: Vec<Arc<Place>>,
     hasher: RandomState,
     most: usize,
 }
@@ -61,8 +61,8 @@ impl Default for Places {
 
 impl Places {
     fn with_most(most: usize) -> Self {
-        let top = Name { above: Frame::TOP, name: String::new(), depth: 0, places: Vec::new() };
-        Self { frames: vec![top], by_hash: HashMap::new(), places: Vec::new(), hasher: RandomState::new(), most }
+        let top = Name { above: Frame::TOP, text: String::new(), depth: 0, places: Vec::new() };
+        Self { frames: vec![top], by_hash: HashMap::new(), known: Vec::new(), hasher: RandomState::new(), most }
     }
 
     /// A part of the client's own, such as the time before it sent.
@@ -77,7 +77,7 @@ impl Places {
     }
 
     pub(super) fn get(&self, place: PlaceId) -> Arc<Place> {
-        Arc::clone(&self.places[place.0 as usize])
+        Arc::clone(&self.known[place.0 as usize])
     }
 
     /// The path that goes on from `above` with `name`.
@@ -96,7 +96,7 @@ impl Places {
     fn child(&mut self, above: Frame, name: &str) -> Frame {
         let hash = self.hasher.hash_one((above, name));
         let alike = self.by_hash.entry(hash).or_default();
-        let is_it = |frame: &&Frame| (self.frames[frame.0 as usize].above, self.frames[frame.0 as usize].name.as_str()) == (above, name);
+        let is_it = |frame: &&Frame| (self.frames[frame.0 as usize].above, self.frames[frame.0 as usize].text.as_str()) == (above, name);
         if let Some(known) = alike.iter().find(is_it) {
             return *known;
         }
@@ -106,27 +106,27 @@ impl Places {
         let frame = Frame(u32::try_from(self.frames.len()).expect("paths are bounded"));
         alike.push(frame);
         let depth = self.frames[above.0 as usize].depth + 1;
-        self.frames.push(Name { above, name: name.to_owned(), depth, places: Vec::new() });
+        self.frames.push(Name { above, text: name.to_owned(), depth, places: Vec::new() });
         frame
     }
 
     /// The place of a service's span at a path.
     pub(super) fn place(&mut self, frame: Frame, service: &str) -> PlaceId {
         let here = &self.frames[frame.0 as usize].places;
-        if let Some(known) = here.iter().find(|place| self.places[place.0 as usize].service == service) {
+        if let Some(known) = here.iter().find(|place| self.known[place.0 as usize].service == service) {
             return *known;
         }
         let mut names = Vec::new();
         let mut at = frame;
         while at != Frame::TOP {
-            names.push(self.frames[at.0 as usize].name.as_str());
+            names.push(self.frames[at.0 as usize].text.as_str());
             at = self.frames[at.0 as usize].above;
         }
         let span = names.first().copied().unwrap_or_default().to_owned();
         names.reverse();
         let place = Place { service: service.to_owned(), span, path: names.join(" > ") };
-        let id = PlaceId(u32::try_from(self.places.len()).expect("places are bounded"));
-        self.places.push(Arc::new(place));
+        let id = PlaceId(u32::try_from(self.known.len()).expect("places are bounded"));
+        self.known.push(Arc::new(place));
         self.frames[frame.0 as usize].places.push(id);
         id
     }

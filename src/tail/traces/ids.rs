@@ -53,11 +53,16 @@ fn normal(text: &str, digits: usize) -> Normal<'_> {
         Cow::Owned(format!("{:0>digits$}", text.trim_start_matches('0').to_ascii_lowercase()))
     } else {
         match STANDARD.decode(text) {
-            Ok(bytes) if bytes.len() * 2 == digits => Cow::Owned(bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            Ok(bytes) if bytes.len() * 2 == digits => Cow::Owned(hex(&bytes)),
             _ => return Normal::Wrong,
         }
     };
     if id.bytes().all(|byte| byte == b'0') { Normal::Empty } else { Normal::Id(id) }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The beginning of what may be anything, for a message.

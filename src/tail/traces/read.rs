@@ -156,7 +156,7 @@ impl Reader<'_> {
         let mut whole = 0;
         loop {
             // Only counted where something has to be said of it.
-            let line = |at: usize| begins + text[..at.min(text.len())].iter().filter(|byte| **byte == b'\n').count();
+            let line = |at: usize| begins + text[..at.min(text.len())].split(|byte| *byte == b'\n').count() - 1;
             let at = documents.byte_offset();
             match documents.next() {
                 None => return Ok(()),

@@ -93,14 +93,14 @@ fn uppermost(trace: &Trace, candidates: &[usize]) -> Vec<usize> {
                 None => break (false, false),
                 Some(at) if at == *candidate => break (false, true),
                 Some(at) if is_candidate[at] => break (true, true),
-                Some(at) => match below[at] {
-                    Some(known) => break (known, known),
-                    None => {
-                        below[at] = Some(false);
-                        climbed.push(at);
-                        next = parent(at);
+                Some(at) => {
+                    if let Some(known) = below[at] {
+                        break (known, known);
                     }
-                },
+                    below[at] = Some(false);
+                    climbed.push(at);
+                    next = parent(at);
+                }
             }
         };
         for at in climbed.drain(..) {
