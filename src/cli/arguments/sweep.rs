@@ -9,7 +9,7 @@ use super::{EXIT_STATUS, MeasuringArguments};
 /// Measure a key's values in turn: what each changes, costs and brings
 ///
 /// Every round measures every value once, in an order that balances place and neighbours; each value is compared with the first by the
-/// rounds' log ratios, and the intervals of all values and metrics hold together with 95 %. Of trace.sample_fraction it also says what a
+/// rounds' log ratios, and the intervals of all values and metrics hold together with 95 %. Of `trace.sample_fraction` it also says what a
 /// fraction costs, how likely it catches slow requests, and recommends the smallest that catches what --catch asks for with an overhead
 /// shown to be below --max-overhead. The collection is shared by all runs, but for values that need another.
 #[derive(Debug, Args)]
@@ -38,8 +38,8 @@ pub(in crate::cli) struct SweepArguments {
     pub(in crate::cli) max_rounds: Option<u32>,
     /// A shell command to run before each run, such as one that restarts the target
     ///
-    /// It finds the value in TAILTRACE_VALUE, each key's under its name (TAILTRACE_TRACE_SAMPLE_FRACTION; of env.NAME under NAME), and the
-    /// round in TAILTRACE_ROUND. Where it fails, the sweep ends.
+    /// It finds the value in `TAILTRACE_VALUE`, each key's under its name (`TAILTRACE_TRACE_SAMPLE_FRACTION`; of env.NAME under NAME), and the
+    /// round in `TAILTRACE_ROUND`. Where it fails, the sweep ends.
     #[arg(long, value_name = "COMMAND")]
     pub(in crate::cli) before_each: Option<String>,
     /// A figure to compare, such as readers.response.p99; may be given more than once

@@ -99,7 +99,7 @@ pub fn explain_traces(path: &Path, whose: &Whose, question: &Question) -> Result
 pub fn explain_jaeger(url: &str, whose: &Whose, period: Period, question: &Question) -> Result<Answer, ExplainError> {
     let jaeger = tail::jaeger::Jaeger::new(url).map_err(ExplainError::from)?;
     let known = jaeger.services()?;
-    if !known.iter().any(|service| *service == whose.service) {
+    if !known.contains(&whose.service) {
         return Err(ExplainError::no_service(&whose.service, jaeger.url(), known));
     }
     let traces = jaeger::search(&jaeger, whose, period)?;
