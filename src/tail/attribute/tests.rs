@@ -268,11 +268,3 @@ fn many_traces_share_their_places() {
 }
 
 mod properties;
-
-#[test]
-fn zz_perf() {
-    let (trace, mut places) = (sketch(SEARCH), Places::default());
-    for _ in 0..20_000 {
-        let _ = attribute(&trace, FIRST, &mut places).unwrap();
-    }
-}
