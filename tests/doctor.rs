@@ -117,14 +117,24 @@ struct Stack {
     store: Store,
 }
 
+/// Where the server's spans go.
+enum To {
+    /// To the stack's own collector.
+    Own,
+    Nowhere,
+}
+
 impl Stack {
-    /// With server spans to where `to` says (the stack's own collector where it says nothing), by a clock that is ahead.
-    fn new(to: Option<Option<String>>, ahead: Nanos) -> Self {
+    /// With server spans to where `to` says, by a clock that is ahead.
+    fn new(to: To, ahead: Nanos) -> Self {
         let store = Store::default();
         let collector = Collector::start(any(), Box::new(store.clone())).unwrap();
         let anchor = Anchor::take();
         let skewed = Anchor::at(now(), anchor.unix_ns(now()) + ahead.0);
-        let to = to.unwrap_or_else(|| Some(collector.url()));
+        let to = match to {
+            To::Own => Some(collector.url()),
+            To::Nowhere => None,
+        };
         let (exporter, spans) = to.map(|to| ServerSpanExporter::start(&Destination::new(to, STANDALONE), skewed).unwrap()).unzip();
         let server = practice::Server::start(practice::Settings::default(), any(), spans).unwrap();
         Self { server, exporter, collector, store }
@@ -162,7 +172,7 @@ fn the_practice_target_and_the_built_in_collector_are_a_whole_chain() {
 
 #[test]
 fn a_stack_elsewhere_is_whole_in_its_jaeger() {
-    let stack = Stack::new(None, Nanos::ZERO);
+    let stack = Stack::new(To::Own, Nanos::ZERO);
     let diagnosis = doctor(&stack.set(&[stack.jaeger(&[])]));
     assert!(diagnosis.whole, "{diagnosis:#?}");
     assert_eq!(link(&diagnosis, "trace settings").ok, None, "not offered, which breaks nothing");
@@ -204,7 +214,7 @@ fn a_wrong_endpoint_of_the_client_is_named() {
     let web = http(|_| "{}".to_owned());
     assert_broken(&doctor(&[format!("trace.endpoint=http://{web}")]), "collector", "wrong endpoint", ":4317");
     // gRPC, but no collector: a Milvus, for instance.
-    let stack = Stack::new(None, Nanos::ZERO);
+    let stack = Stack::new(To::Own, Nanos::ZERO);
     let milvus = format!("trace.endpoint=http://{}", stack.server.addr());
     assert_broken(&doctor(&stack.set(&[milvus])), "client span", "wrong endpoint", "trace.endpoint");
     // A collector, but of another Jaeger than the one that is asked.
@@ -224,7 +234,7 @@ fn tls_on_one_side_only_is_named_at_each_end() {
         "TLS mismatch",
         "https://",
     );
-    let stack = Stack::new(None, Nanos::ZERO);
+    let stack = Stack::new(To::Own, Nanos::ZERO);
     let secure = stack.collector.url().replace("http:", "https:");
     assert_broken(&doctor(&stack.set(&[format!("trace.endpoint={secure}")])), "collector", "TLS mismatch", "http://");
     let secure = format!("target.uri=https://{}", stack.server.addr());
@@ -261,7 +271,7 @@ fn a_milvus_that_speaks_tls_to_the_built_in_collector_is_told_not_to() {
             tailtrace::clock::pause(Nanos::from_millis(20));
         }
     });
-    let stack = Stack::new(Some(None), Nanos::ZERO);
+    let stack = Stack::new(To::Nowhere, Nanos::ZERO);
     let set = stack.set(&["trace.endpoint=built-in".into()]);
     let diagnosis = examine(&plan(&set), &DoctorSettings { listen: port, ..settings() }, &|_| None).unwrap();
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -272,7 +282,7 @@ fn a_milvus_that_speaks_tls_to_the_built_in_collector_is_told_not_to() {
 
 #[test]
 fn a_milvus_that_sends_no_spans_is_told_of_its_exporter() {
-    let stack = Stack::new(Some(None), Nanos::ZERO);
+    let stack = Stack::new(To::Nowhere, Nanos::ZERO);
     // In Jaeger, and in the built-in collector.
     assert_broken(&doctor(&stack.set(&[stack.jaeger(&["tailtrace"])])), "server spans", "trace.exporter is noop", "trace.exporter: otlp");
     let built_in = doctor(&stack.set(&["trace.endpoint=built-in".into()]));
@@ -282,7 +292,7 @@ fn a_milvus_that_sends_no_spans_is_told_of_its_exporter() {
 
 #[test]
 fn what_milvus_says_of_its_settings_is_held_against_them() {
-    let stack = Stack::new(Some(None), Nanos::ZERO);
+    let stack = Stack::new(To::Nowhere, Nanos::ZERO);
     let with = |text: &'static str| {
         let settings = DoctorSettings { management: Some(format!("http://{}", http(move |_| text.to_owned()))), ..settings() };
         examine(&plan(&stack.set(&[stack.jaeger(&[])])), &settings, &|_| None).unwrap()
@@ -299,12 +309,12 @@ fn what_milvus_says_of_its_settings_is_held_against_them() {
 
 #[test]
 fn a_trace_context_that_does_not_reach_milvus_is_named() {
-    let stack = Stack::new(None, Nanos::ZERO);
+    let stack = Stack::new(To::Own, Nanos::ZERO);
     let none = doctor(&stack.set(&[stack.jaeger(&[]), "trace.propagation=none".into()]));
     assert_broken(&none, "propagation", "propagation suppressed", "trace.propagation = \"traceparent\"");
     stack.end();
     // Milvus is known to Jaeger, and has no span of this request: something between has taken the header away.
-    let stripped = Stack::new(Some(None), Nanos::ZERO);
+    let stripped = Stack::new(To::Nowhere, Nanos::ZERO);
     let diagnosis = doctor(&stripped.set(&[stripped.jaeger(&["standalone", "tailtrace"])]));
     assert_broken(&diagnosis, "server spans", "propagation suppressed", "`traceparent`");
     // The same where the request's own id was to be its trace.
@@ -312,7 +322,7 @@ fn a_trace_context_that_does_not_reach_milvus_is_named() {
     assert_broken(&diagnosis, "server spans", "client_request_id", "trace.propagation = \"traceparent\"");
     stripped.end();
     // A server that takes it makes a trace of that id, whose uppermost span has no parent.
-    let taken = Stack::new(None, Nanos::ZERO);
+    let taken = Stack::new(To::Own, Nanos::ZERO);
     let diagnosis = doctor(&taken.set(&[taken.jaeger(&[]), "trace.propagation=client-request-id".into()]));
     assert!(diagnosis.whole, "{diagnosis:#?}");
     taken.end();
@@ -320,7 +330,7 @@ fn a_trace_context_that_does_not_reach_milvus_is_named() {
 
 #[test]
 fn clocks_that_differ_are_named_with_how_much() {
-    let stack = Stack::new(None, Nanos::from_secs(5));
+    let stack = Stack::new(To::Own, Nanos::from_secs(5));
     let diagnosis = doctor(&stack.set(&[stack.jaeger(&[])]));
     assert_broken(&diagnosis, "clocks", "clock skew", "time service");
     let seen = &link(&diagnosis, "clocks").seen;

@@ -61,7 +61,9 @@ fn run(set: &[&str]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("s.toml"), BASE).unwrap();
     let mut arguments = vec!["run", "s.toml", "--quiet", "--seed", "7"];
-    set.iter().for_each(|key| arguments.extend(["--set", key]));
+    for key in set {
+        arguments.extend(["--set", key]);
+    }
     let output = tailtrace(&arguments, folder.path());
     let said = text(&output.stdout);
     assert!(!said.is_empty(), "{}", text(&output.stderr));

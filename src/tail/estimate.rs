@@ -141,7 +141,7 @@ impl<'a> Both<'a> {
             place: place.clone(),
             tail_self_ns,
             typical_self_ns,
-            excess_ns: tail_self_ns as i64 - typical_self_ns as i64,
+            excess_ns: tail_self_ns.cast_signed() - typical_self_ns.cast_signed(),
             share: share.map(|share| share.value),
             share_low: share.map(|share| share.interval.low),
             share_high: share.map(|share| share.interval.high),

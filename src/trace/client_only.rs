@@ -116,7 +116,9 @@ mod tests {
         let collector = Collector::start("127.0.0.1:0".parse().unwrap(), Box::new(Lines(way))).unwrap();
         let mut ids = Ids::seeded(1);
         let mut requests: Vec<_> = (0..30).map(slow).collect();
-        requests.iter_mut().for_each(|finished| name_unsampled(finished, &mut ids));
+        for finished in &mut requests {
+            name_unsampled(finished, &mut ids);
+        }
         let destination = Destination { batch: 8, ..Destination::new(collector.url(), "tailtrace") };
         let sent = export_client_only(&destination, &identity(), Anchor::take(), &requests, Nanos::from_secs(5)).unwrap();
         assert_eq!(sent, ClientOnly { made: 30, exported: 30, failed: 0 });

@@ -14,11 +14,13 @@ const SETTLE_S: (f64, f64) = (1.0, 5.0);
 /// The stream that is varied, by its place: the one that is named, or the only one there is of its kind.
 pub(super) fn stream(plan: &Plan, named: Option<&str>, open: bool) -> Result<usize, CapacityError> {
     let is_open = |at: usize| matches!(plan.streams[at].load.shape, Shape::Open { .. });
-    let at = if let Some(name) = named { plan.streams.iter().position(|stream| stream.name == name).ok_or_else(|| CapacityError::NoStream {
-        what: "--stream".to_owned(),
-        name: name.to_owned(),
-        known: super::names(plan),
-    })? } else {
+    let at = if let Some(name) = named {
+        plan.streams.iter().position(|stream| stream.name == name).ok_or_else(|| CapacityError::NoStream {
+            what: "--stream".to_owned(),
+            name: name.to_owned(),
+            known: super::names(plan),
+        })?
+    } else {
         let fit: Vec<usize> = (0..plan.streams.len()).filter(|at| is_open(*at) == open).collect();
         match (fit[..].first(), fit.len(), plan.streams.len()) {
             (Some(at), 1, _) => *at,

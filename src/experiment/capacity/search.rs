@@ -139,7 +139,7 @@ impl Search<'_> {
     fn upwards(&self, passed: f64) -> Next {
         match self.question.highest {
             Some(highest) if passed >= highest => match confirmed(self.probes) {
-                Some(rate) if rate >= highest => Next::Done(self.above_max(highest)),
+                Some(rate) if rate >= highest => Next::Done(Self::above_max(highest)),
                 _ => Next::Probe(self.confirm(highest)),
             },
             highest => Next::Probe(self.short((passed * GROWTH).min(highest.unwrap_or(f64::INFINITY)))),
@@ -153,7 +153,7 @@ impl Search<'_> {
         }
         // At the lowest rate chance has a second word, in a full probe.
         match self.judged().find(|probe| probe.failed() && probe.ask.rate <= lowest && probe.ask.purpose == Purpose::Edge) {
-            Some(probe) => Next::Done(self.below_min(probe)),
+            Some(probe) => Next::Done(Self::below_min(probe)),
             None => Next::Probe(self.full(lowest)),
         }
     }
@@ -253,7 +253,8 @@ impl Search<'_> {
         let half = (edge.high - edge.low) / 2.0 / edge.at;
         if half > self.question.within * 1.1 {
             let wanted = self.question.within * 100.0;
-            reason.push_str(&format!("; the interval is wider than ±{wanted:.1} %: longer probes (load.duration) narrow it"));
+            let text = format!("; the interval is wider than ±{wanted:.1} %: longer probes (load.duration) narrow it");
+            reason.push_str(&text);
         }
         Answer {
             verdict: Verdict::Found,
@@ -266,7 +267,7 @@ impl Search<'_> {
         }
     }
 
-    fn above_max(&self, highest: f64) -> Answer {
+    fn above_max(highest: f64) -> Answer {
         Answer {
             verdict: Verdict::AboveMax,
             rate: Some(highest),
@@ -278,7 +279,7 @@ impl Search<'_> {
         }
     }
 
-    fn below_min(&self, probe: &Probe) -> Answer {
+    fn below_min(probe: &Probe) -> Answer {
         let why = if let Shown::Failed { why, .. } = &probe.shown { why.as_str() } else { "" };
         Answer {
             verdict: Verdict::BelowMin,

@@ -212,22 +212,23 @@ impl Scaling {
             self.points.iter().filter(|point| point.why.is_empty()).map(|point| (point.workers as f64, point.achieved_per_s)).collect();
         let Some(fit) = usl::fit(&sound, CONFIDENCE, seed) else {
             let needed = usl::FEWEST_POINTS;
-            self.reason.push_str(&format!("no law: it takes sound points at {needed} different numbers of workers"));
+            let text = format!("no law: it takes sound points at {needed} different numbers of workers");
+            self.reason.push_str(&text);
             return;
         };
         self.lambda_per_s = Some(estimated(fit.law.lambda, fit.lambda));
         self.sigma = Some(estimated(fit.law.sigma, fit.sigma));
         self.kappa = Some(estimated(fit.law.kappa, fit.kappa));
         let measured = self.points.iter().map(|point| point.workers).max().unwrap_or(1) as f64;
-        match fit.peak {
-            Some(peak) => {
-                self.peak_workers = Some(estimated(peak.at, peak.at_interval));
-                self.peak_per_s = Some(estimated(peak.throughput, peak.throughput_interval));
-                let beyond = if peak.at > measured { ", which is more than was measured" } else { "" };
-                let text = format!("throughput peaks at {:.0} workers with {:.0}/s{beyond}", peak.at, peak.throughput);
-                self.reason.push_str(&text);
-            }
-            None => self.reason.push_str(&format!("throughput shows no peak up to {measured:.0} workers")),
+        if let Some(peak) = fit.peak {
+            self.peak_workers = Some(estimated(peak.at, peak.at_interval));
+            self.peak_per_s = Some(estimated(peak.throughput, peak.throughput_interval));
+            let beyond = if peak.at > measured { ", which is more than was measured" } else { "" };
+            let text = format!("throughput peaks at {:.0} workers with {:.0}/s{beyond}", peak.at, peak.throughput);
+            self.reason.push_str(&text);
+        } else {
+            let text = format!("throughput shows no peak up to {measured:.0} workers");
+            self.reason.push_str(&text);
         }
     }
 }

@@ -50,12 +50,12 @@ pub(super) fn search(jaeger: &Jaeger, whose: &Whose, period: Period) -> Result<V
         let found = jaeger.search(&search)?;
         let begin = |trace: &Trace| trace.spans.iter().map(|span| span.start_ns / 1_000).min().unwrap_or(start_us);
         let earliest = found.iter().map(begin).min();
-        let whole = found.len() < MOST_AT_ONCE;
+        let all = found.len() < MOST_AT_ONCE;
         let before = traces.len();
         traces.extend(found.into_iter().filter(|trace| seen.insert(trace.id.clone())));
         match earliest {
             // Where nothing new came, the same would come again.
-            Some(earliest) if !whole && traces.len() > before => end_us = earliest.min(end_us - 1),
+            Some(earliest) if !all && traces.len() > before => end_us = earliest.min(end_us - 1),
             _ => break,
         }
     }

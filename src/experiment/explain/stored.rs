@@ -134,7 +134,9 @@ fn thinned(mut requests: Vec<(&Request, f64)>, most: usize) -> Vec<(&Request, f6
         requests.sort_by(|a, b| a.0.trace_id.cmp(&b.0.trace_id));
         requests.truncate(most);
         let stands_for = all as f64 / most as f64;
-        requests.iter_mut().for_each(|(_, weight)| *weight *= stands_for);
+        for (_, weight) in &mut requests {
+            *weight *= stands_for;
+        }
     }
     requests
 }

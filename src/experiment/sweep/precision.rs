@@ -169,11 +169,11 @@ mod tests {
                 changes.push(&round);
             }
             rounds += changes.rounds();
-            let misses = |metric, value| {
+            let fails = |metric, value| {
                 let (_, interval) = changes.change(metric, value).unwrap();
                 !interval.contains(truth[value] - truth[0])
             };
-            missed += usize::from((0..METRICS).any(|metric| (1..VALUES).any(|value| misses(metric, value))));
+            missed += usize::from((0..METRICS).any(|metric| (1..VALUES).any(|value| fails(metric, value))));
         }
         (missed, rounds as f64 / RUNS as f64)
     }

@@ -307,7 +307,8 @@ impl<'a> Going<'a> {
         let (best, mut reason) = recommend(&candidates, &self.options.catch, self.options.max_overhead, &stream);
         let first = &values[0];
         if candidates[0].fraction > 0.0 {
-            reason.push_str(&format!("; overheads are against {}, not against no tracing", first.label));
+            let text = format!("; overheads are against {}, not against no tracing", first.label);
+            reason.push_str(&text);
         }
         (best.map(|best| values[best].value.clone()), reason)
     }

@@ -113,9 +113,13 @@ impl Point {
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let all = self.values.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>().join(",");
-        let name = |key: &str| if let Some(name) = key.strip_prefix(ENVIRONMENT) { name.to_owned() } else {
-            let letters = key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
-            format!("TAILTRACE_{}", letters.collect::<String>())
+        let name = |key: &str| {
+            if let Some(name) = key.strip_prefix(ENVIRONMENT) {
+                name.to_owned()
+            } else {
+                let letters = key.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+                format!("TAILTRACE_{}", letters.collect::<String>())
+            }
         };
         let own = self.values.iter().map(|(key, value)| (name(key), value.clone()));
         std::iter::once(("TAILTRACE_VALUE".to_owned(), all)).chain(own).collect()

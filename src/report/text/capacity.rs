@@ -79,6 +79,9 @@ fn curve(probes: &[ProbeRow]) -> Vec<Vec<String>> {
     rows
 }
 
+/// A label, a figure of the law, and how it prints.
+type Shown<'a> = (&'a str, &'a Option<Estimated>, &'a dyn Fn(f64) -> String);
+
 /// Writes how throughput scales with workers.
 pub fn write_scaling(out: &mut dyn Write, found: &Scaling, look: Look<'_>) -> io::Result<()> {
     let paint = Paint { on: look.colours };
@@ -94,7 +97,7 @@ pub fn write_scaling(out: &mut dyn Write, found: &Scaling, look: Look<'_>) -> io
     }
     out.write_all(table(&rows, 0).as_bytes())?;
     writeln!(out)?;
-    let lines: [(&str, &Option<Estimated>, &dyn Fn(f64) -> String); 5] = [
+    let lines: [Shown<'_>; 5] = [
         ("one worker", &found.lambda_per_s, &rate),
         ("contention", &found.sigma, &|value| format!("{value:.4}")),
         ("coherency", &found.kappa, &|value| format!("{value:.6}")),

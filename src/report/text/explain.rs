@@ -46,7 +46,7 @@ fn write_one(out: &mut dyn Write, explained: &Explained, look: ExplainLook) -> i
         out.write_all(labelled("  what if", &what_if).as_bytes())?;
     }
     // Of a tail that is none the end of a run has nothing to show.
-    if !explained.rows.is_empty() && !(look.short && matches!(explained.verdict, Verdict::None | Verdict::TooFew)) {
+    if !explained.rows.is_empty() && (!look.short || !matches!(explained.verdict, Verdict::None | Verdict::TooFew)) {
         out.write_all(table(&rows(explained, if look.short { ROWS_SHORT } else { ROWS }), 2).as_bytes())?;
     }
     for (at, note) in explained.notes.iter().enumerate() {
@@ -103,7 +103,7 @@ fn rows(explained: &Explained, most: usize) -> Vec<Vec<String>> {
             name,
             time(Some(slow)),
             time(Some(typical)),
-            signed(slow as i64 - typical as i64),
+            signed(slow.cast_signed() - typical.cast_signed()),
             if shared { percent(share) } else { "-".to_owned() },
         ]
     };
