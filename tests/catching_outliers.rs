@@ -108,7 +108,7 @@ fn run(fraction: f64, burst: Option<Burst>, seed: u64) -> Ran {
     let (exporter, mut spans) = Exporter::start(&export, Anchor::take(), 1, Some(Box::new(Kept(way)))).unwrap();
     let spans = spans.remove(0);
     let counts = Rc::new(Counts::default());
-    let seen = counts.clone();
+    let counted = counts.clone();
     let report = VirtualClock::run(|clock| async move {
         let begin = clock.now().plus(Nanos::from_millis(5));
         let rate = Rate::from_per_second(500.0).unwrap();
@@ -128,8 +128,8 @@ fn run(fraction: f64, burst: Option<Burst>, seed: u64) -> Ran {
     let account = exporter.finish();
     let sampled: Vec<_> = sampled.try_iter().collect();
     assert_eq!((account.ended, account.unseen), (sampled.len() as u64, 0));
-    assert_eq!((report.decisions.sampled(), seen.told.get()), (account.ended, account.ended), "who is sampled tells the server");
-    Ran { slow: seen.slow.get(), decisions: report.decisions, sampled }
+    assert_eq!((report.decisions.sampled(), counted.told.get()), (account.ended, account.ended), "who is sampled tells the server");
+    Ran { slow: counted.slow.get(), decisions: report.decisions, sampled }
 }
 
 fn burst() -> Burst {
