@@ -8,7 +8,8 @@ use assert_cmd::cargo::cargo_bin_cmd;
 use tempfile::TempDir;
 
 /// Commands that are offered; a new one is added here, and the tests below ask for its help.
-const COMMANDS: [&str; 10] = ["run", "explain", "replay", "sweep", "compare", "doctor", "practice", "check", "schema", "completions"];
+const COMMANDS: [&str; 11] =
+    ["run", "explain", "replay", "sweep", "capacity", "compare", "doctor", "practice", "check", "schema", "completions"];
 
 const RIGHT: &str = "[target]\nuri = \"practice\"\n[[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"500/s\"\n";
 
