@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use crate::clock::Anchor;
+use crate::clock::{Anchor, pause};
 use crate::load::StreamMeasured;
 use crate::result::RunDirectory;
 use crate::scenario::Plan;
@@ -18,6 +18,10 @@ use super::RunError;
 
 /// How long the practice target's last spans may take.
 const SERVER_SPANS_LIMIT: Nanos = Nanos::from_secs(2);
+
+/// How long the collector stays for the spans of a server that sends them here: OpenTelemetry's exporters, and Milvus's, send a
+/// batch every five seconds.
+const OTHERS_BATCH: Nanos = Nanos::from_secs(6);
 
 /// The standing parts of tracing.
 pub(super) struct Tracing {
@@ -122,6 +126,11 @@ impl Tracing {
         };
         if let Some(server_spans) = self.server_spans {
             let _ = server_spans.finish(SERVER_SPANS_LIMIT);
+        } else if let Some(collector) = &self.collector
+            && collector.received() > accounting.exported
+        {
+            // Others send their spans here, and the last requests' are still in their batches.
+            pause(OTHERS_BATCH);
         }
         Traced { accounting, client_only, received: self.collector.map(Collector::stop), trouble }
     }
