@@ -87,9 +87,9 @@ fn elsewhere(shows: impl Fn(&str, u32, &str) -> bool + Send + Sync + 'static) ->
         for id in ids(path) {
             let nth = times.entry(id.clone()).and_modify(|nth| *nth += 1).or_insert(1);
             let spans = store.get(&id).cloned().unwrap_or_default();
-            let shown: Vec<_> = spans.into_iter().filter(|(service, _)| shows(&id, *nth, service)).collect();
-            if !shown.is_empty() {
-                data.push(as_jaeger(&id, &shown));
+            let given: Vec<_> = spans.into_iter().filter(|(service, _)| shows(&id, *nth, service)).collect();
+            if !given.is_empty() {
+                data.push(as_jaeger(&id, &given));
             }
         }
         Answer::Says(200, json!({"data": data, "errors": null}).to_string())

@@ -92,13 +92,13 @@ strong() {
         --set "target.uri=http://127.0.0.1:$MILVUS_PORT" "${settings[@]}"
 }
 
-# explained NAME: what `explain` says of that run, as people read it and as the check reads it.
+# explained NAME OPTION…: what `explain` says of that run, as people read it and as the check reads it.
 explained() {
     local directory
     directory=$(echo "$REAL_STACK_STATE/$1"/*/)
     "$TAILTRACE" explain "$directory" --above p90 --stream readers
     "$TAILTRACE" explain "$directory" --above p90 --stream readers --json >"$directory/explain.json"
-    "$python" "$here/check_explain.py" "$directory/explain.json" --all-sampled
+    "$python" "$here/check_explain.py" "$directory/explain.json" "${@:2}"
 }
 
 explained_from_jaeger() {
@@ -110,7 +110,7 @@ explained_from_the_collector() {
     "$here/milvus.sh" stop
     MILVUS_TRACE_ENDPOINT=127.0.0.1:$COLLECTOR_PORT "$here/milvus.sh" start
     strong strong-collector "trace.endpoint=built-in" "trace.listen=127.0.0.1:$COLLECTOR_PORT" \
-        "trace.forward=http://127.0.0.1:$JAEGER_OTLP_PORT" "trace.jaeger=$jaeger" && explained strong-collector
+        "trace.forward=http://127.0.0.1:$JAEGER_OTLP_PORT" "trace.jaeger=$jaeger" && explained strong-collector --all-sampled
 }
 
 # The tutorial's Python client: its traces in Jaeger are explained without any run of tailtrace.
