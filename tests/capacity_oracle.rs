@@ -57,6 +57,7 @@ fn a_search_finds_the_rate_of_the_closed_form_and_its_interval_covers_it() {
 /// `cargo test --release --test capacity_oracle -- --ignored --nocapture`.
 #[test]
 #[ignore = "9,000 searches take minutes"]
+#[allow(clippy::print_stderr, reason = "what a run of many minutes found is to be read, whether it holds or not")]
 fn five_hundred_searches_of_every_queue_are_unbiased_and_their_intervals_cover() {
     let mut wrong = Vec::new();
     for servers in [1, 2, 4] {
@@ -64,7 +65,6 @@ fn five_hundred_searches_of_every_queue_are_unbiased_and_their_intervals_cover()
             for q in [0.9, 0.95, 0.99] {
                 let found = searches(servers, service_s, q, 500);
                 let line = format!("M/M/{servers} {:.0} ms p{:.0}: {found:.4?}", service_s * 1e3, q * 100.0);
-                #[allow(clippy::print_stderr, reason = "what a run of many minutes found is to be read, whether it holds or not")]
                 eprintln!("{line}");
                 if found.bias.abs() >= 0.01 || found.covered < 0.93 {
                     wrong.push(line);
