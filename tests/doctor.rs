@@ -118,6 +118,7 @@ struct Stack {
 }
 
 /// Where the server's spans go.
+#[derive(Clone, Copy)]
 enum To {
     /// To the stack's own collector.
     Own,
