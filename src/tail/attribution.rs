@@ -58,6 +58,8 @@ pub struct Oddities {
     pub asynchronous: u64,
     /// Servers' subtrees moved into their caller's span, for the clocks differ.
     pub skewed: u64,
+    /// Spans that hang beside the one that ran them, and were taken into it.
+    pub misplaced: u64,
     /// Spans that come twice.
     pub repeated: u64,
     /// Traces without the client's span, or without any server span where others have them.
@@ -67,13 +69,14 @@ pub struct Oddities {
 impl std::ops::AddAssign for Oddities {
     fn add_assign(&mut self, other: Self) {
         // By fields, so that a new one cannot be forgotten.
-        let Self { several_roots, missing_parents, early_children, late_children, asynchronous, skewed, repeated, cut } = other;
+        let Self { several_roots, missing_parents, early_children, late_children, asynchronous, skewed, misplaced, repeated, cut } = other;
         self.several_roots += several_roots;
         self.missing_parents += missing_parents;
         self.early_children += early_children;
         self.late_children += late_children;
         self.asynchronous += asynchronous;
         self.skewed += skewed;
+        self.misplaced += misplaced;
         self.repeated += repeated;
         self.cut += cut;
     }

@@ -160,6 +160,13 @@ pub fn known(span: &str) -> Option<Known> {
     CATALOGUE.iter().find(|(names, _)| names.iter().any(|name| name.matches(span))).map(|(_, known)| *known)
 }
 
+/// Whether Milvus runs work in this span that it hangs below a span further up. A search whose answer holds fields that the
+/// index does not queries them in its last step, and a query that begins inside of another span begins its task beside itself.
+#[must_use]
+pub(super) fn runs_what_hangs_elsewhere(span: &str) -> bool {
+    matches!(span, "Proxy-Search-PostExecute" | "Proxy-HybridSearch-PostExecute" | "Proxy-Query")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

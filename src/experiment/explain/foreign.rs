@@ -27,7 +27,7 @@ pub(super) fn explain(traces: &[Trace], whose: &Whose, question: &Question, plac
                 source.subject.oddities.cut += 1;
                 continue;
             };
-            add(&mut source.subject.oddities, attribution.oddities);
+            source.subject.oddities += attribution.oddities;
             source.of.push((at, client.id.clone()));
             source.subject.traced.push(Traced {
                 trace_id: trace.id.clone(),
@@ -86,16 +86,4 @@ fn check(traces: &[Trace], whose: &Whose, place: &str) -> Result<(), ExplainErro
         return Err(ExplainError::NoOperation { service, operation, place, known });
     }
     Ok(())
-}
-
-/// Adds up what was odd.
-pub(super) fn add(sum: &mut crate::tail::Oddities, one: crate::tail::Oddities) {
-    sum.several_roots += one.several_roots;
-    sum.missing_parents += one.missing_parents;
-    sum.early_children += one.early_children;
-    sum.late_children += one.late_children;
-    sum.asynchronous += one.asynchronous;
-    sum.skewed += one.skewed;
-    sum.repeated += one.repeated;
-    sum.cut += one.cut;
 }

@@ -12,7 +12,7 @@ use crate::tail::{
     Above, ClientSpan, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, WAITING_IN_THE_GENERATOR, attribute,
 };
 
-use super::foreign::{add, count_cut};
+use super::foreign::count_cut;
 use super::{Answer, ExplainError, Question, Source, by_id, jaeger};
 
 /// So many traces of slow requests are read at most, and so many of others, of each stream; of more a random subset, weighed for it. Enough
@@ -166,7 +166,7 @@ fn take_apart(
     let service = trace.spans.iter().find(|span| span.id == client).map_or("tailtrace", |span| span.service.as_str());
     let mut parts = attribution.parts;
     complete(&mut parts, service, request, attribution.total_ns);
-    add(&mut source.subject.oddities, attribution.oddities);
+    source.subject.oddities += attribution.oddities;
     source.of.push((at, client.to_owned()));
     source.subject.traced.push(Traced {
         trace_id: trace.id.clone(),

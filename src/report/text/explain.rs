@@ -149,6 +149,7 @@ fn oddities(odd: Oddities) -> Option<String> {
         (odd.late_children, "span that ended after its parent"),
         (odd.asynchronous, "span that nobody waited for"),
         (odd.skewed, "subtree of another clock"),
+        (odd.misplaced, "span beside the one that ran it"),
         (odd.repeated, "span that came twice"),
         (odd.cut, "cut trace"),
     ];

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 
 use crate::tail::attribution::Oddities;
-use crate::tail::traces::{SpanKind, Trace};
+use crate::tail::catalogue;
+use crate::tail::traces::{Span, SpanKind, Trace};
 
 use super::{ClientSpan, Cut};
+
+/// So many spans of a trace at most are looked at for spans that they ran and that hang elsewhere.
+const MOST_HOSTS: usize = 100;
 
 /// A span's parent, as far as it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +61,7 @@ impl Kin {
             }
         }
         let tops = tops(&parents);
+        take_in_misplaced(trace, client, &parents, &mut children, &mut oddities);
         let own_top = tops[client];
         let mut lost = Vec::new();
         for (at, parent) in parents.iter().enumerate() {
@@ -100,6 +105,38 @@ fn parents(trace: &Trace, client: usize, oddities: &mut Oddities) -> Vec<Parent>
         }
     };
     (0..trace.spans.len()).map(|at| parent(at, oddities)).collect()
+}
+
+/// Hangs spans below the one that ran them where their maker hung them elsewhere: those of the same service that hang below a
+/// span above a host ([`catalogue::runs_what_hangs_elsewhere`]), and lie wholly inside of it.
+fn take_in_misplaced(trace: &Trace, client: usize, parents: &[Parent], children: &mut [Vec<usize>], oddities: &mut Oddities) {
+    let is_host = |at: &usize| *at != client && catalogue::runs_what_hangs_elsewhere(&trace.spans[*at].name);
+    let mut hosts: Vec<usize> = (0..trace.spans.len()).filter(is_host).take(MOST_HOSTS).collect();
+    // The shortest first: what lies inside of two, one of which lies inside of the other, was run by the inner one.
+    hosts.sort_by_key(|at| trace.spans[*at].duration_ns);
+    for host in hosts {
+        let span = &trace.spans[host];
+        // From the host up to the client span, as recorded; no further than there are spans, for parents may lead in a circle.
+        let mut path = vec![host];
+        while let Some(Parent::At(above)) = path.last().map(|at| parents[*at])
+            && above != client
+            && trace.spans[above].service == span.service
+            && path.len() <= MOST_HOSTS
+        {
+            path.push(above);
+        }
+        for above in path[1..].iter().copied() {
+            let ran = |at: &usize| !path.contains(at) && trace.spans[*at].service == span.service && lies_inside(&trace.spans[*at], span);
+            let taken: Vec<usize> = children[above].extract_if(.., |at| ran(at)).collect();
+            oddities.misplaced += taken.len() as u64;
+            children[host].extend(taken);
+        }
+    }
+}
+
+fn lies_inside(inner: &Span, outer: &Span) -> bool {
+    let end = |span: &Span| span.start_ns.saturating_add(span.duration_ns);
+    inner.start_ns >= outer.start_ns && end(inner) <= end(outer) && inner.duration_ns < outer.duration_ns
 }
 
 /// The uppermost span above each, found by climbing over each span once.
