@@ -2,8 +2,9 @@
 //
 //     node searches.js MILVUS_HOST:PORT OTLP_ENDPOINT
 //
-// Searches with consistency Strong beside inserts, as `milvus-node-client`. Knows nothing of tailtrace. Prints how many
-// searches it made.
+// Searches with consistency Strong beside inserts, as `milvus-node-client`: a handful of users who pause between their searches,
+// so that searches fall anywhere between Milvus's time ticks, and few enough inserts that Milvus waits for ticks and not for
+// its CPU. Knows nothing of tailtrace. Prints how many searches it made.
 'use strict';
 
 const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-grpc');
@@ -15,8 +16,10 @@ const { BatchSpanProcessor, NodeTracerProvider } = require('@opentelemetry/sdk-t
 const COLLECTION = 'tailtrace_node_client';
 const DIM = 64;
 const ROWS = 2000;
-const READERS = 4;
-const SEARCHES_A_READER = 60;
+const READERS = 8;
+const SEARCHES_A_READER = 50;
+const SEARCH_PAUSE_MS = 200;
+const INSERT_PAUSE_MS = 100;
 
 const [address, endpoint] = process.argv.slice(2);
 const provider = new NodeTracerProvider({
@@ -29,6 +32,7 @@ registerInstrumentations({ instrumentations: [new GrpcInstrumentation()] });
 const { ConsistencyLevelEnum, DataType, MilvusClient } = require('@zilliz/milvus2-sdk-node');
 
 const vector = () => Array.from({ length: DIM }, () => Math.random() - 0.5);
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const rows = (count) => Array.from({ length: count }, () => ({ vector: vector() }));
 
 async function main() {
@@ -47,7 +51,10 @@ async function main() {
   await client.loadCollectionSync({ collection_name: COLLECTION });
   let searching = true;
   const writer = (async () => {
-    while (searching) await client.insert({ collection_name: COLLECTION, data: rows(20) });
+    while (searching) {
+      await client.insert({ collection_name: COLLECTION, data: rows(20) });
+      await pause(INSERT_PAUSE_MS);
+    }
   })();
   const reader = async () => {
     for (let made = 0; made < SEARCHES_A_READER; made += 1) {
@@ -55,6 +62,7 @@ async function main() {
         collection_name: COLLECTION, data: vector(), limit: 10, consistency_level: ConsistencyLevelEnum.Strong,
       });
       if (found.status.code !== 0) throw new Error(`a search failed: ${found.status.reason}`);
+      await pause(Math.random() * SEARCH_PAUSE_MS);
     }
   };
   await Promise.all(Array.from({ length: READERS }, reader));

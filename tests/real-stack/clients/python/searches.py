@@ -2,11 +2,14 @@
 
     searches.py MILVUS_URI OTLP_ENDPOINT
 
-Searches with consistency Strong beside inserts, as `milvus-client`. Knows nothing of tailtrace. Prints how many searches it made.
+Searches with consistency Strong beside inserts, as `milvus-client`: a handful of users who pause between their searches, so that
+searches fall anywhere between Milvus's time ticks, and few enough inserts that Milvus waits for ticks and not for its CPU. Knows nothing of tailtrace. Prints how many searches it made.
 """
 
+import random
 import sys
 import threading
+import time
 
 import numpy
 from opentelemetry import trace
@@ -19,8 +22,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 COLLECTION = "tailtrace_python_client"
 DIM = 64
 ROWS = 2_000
-THREADS = 4
-SEARCHES_A_THREAD = 60
+THREADS = 8
+SEARCHES_A_THREAD = 50
+SEARCH_PAUSE_S = 0.2
+INSERT_PAUSE_S = 0.1
 
 
 def trace_to(endpoint):
@@ -37,11 +42,13 @@ def insert_until(stop, client, generator):
     while not stop.is_set():
         client.insert(COLLECTION, [{"id": row + i, "vector": vector} for i, vector in enumerate(generator.normal(size=(20, DIM)).tolist())])
         row += 20
+        stop.wait(INSERT_PAUSE_S)
 
 
 def search(client, queries):
     for query in queries:
         client.search(COLLECTION, data=[query], limit=10, consistency_level="Strong")
+        time.sleep(random.uniform(0, SEARCH_PAUSE_S))
 
 
 def main():
