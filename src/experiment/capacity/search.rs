@@ -43,7 +43,18 @@ const MOST_PROBES: usize = 60;
 /// What follows from the probes so far.
 #[must_use]
 pub fn next(question: &Question, probes: &[Probe]) -> Next {
-    Search { question, probes }.next()
+    if probes.len() >= MOST_PROBES {
+        return Next::Done(give_up(probes, format!("after {MOST_PROBES} probes there is still no answer")));
+    }
+    let believed: Vec<Probe> = probes.iter().filter(|probe| !is_refuted(probe, probes)).cloned().collect();
+    Search { question, probes: &believed }.next()
+}
+
+/// Whether a short probe failed by chance (one stall of a shared machine is enough): a full one passed at its rate or above. Left in, it
+/// would be the bracket's upper end, and its figures would bend the fit.
+fn is_refuted(probe: &Probe, probes: &[Probe]) -> bool {
+    let passed_above = |other: &Probe| other.passed() && other.ask.purpose != Purpose::Bracket && other.ask.rate >= probe.ask.rate;
+    matches!(probe.shown, Shown::Failed { answered: true, .. }) && probe.ask.purpose == Purpose::Bracket && probes.iter().any(passed_above)
 }
 
 /// What is known where the search cannot go on: the rate up to which probes passed.
@@ -102,7 +113,7 @@ impl Search<'_> {
                 return give_up(format!("the target does not answer any more, not even at {}/s{passed}", last.ask.rate));
             }
         }
-        (self.probes.len() >= MOST_PROBES).then(|| give_up(format!("after {MOST_PROBES} probes there is still no answer"))).flatten()
+        None
     }
 
     fn judged(&self) -> impl Iterator<Item = &Probe> {
@@ -118,6 +129,12 @@ impl Search<'_> {
         let failed = self.judged().filter(|probe| probe.failed()).map(|probe| probe.ask.rate).reduce(f64::min);
         let below = |rate: &f64| failed.is_none_or(|failed| *rate < failed);
         (self.judged().filter(|probe| probe.passed()).map(|probe| probe.ask.rate).filter(below).reduce(f64::max), failed)
+    }
+
+    /// That rate, where only short probes failed at it: a stall of a shared machine can have been all there was to it.
+    fn only_short(&self, failed: f64) -> Option<f64> {
+        let full = |probe: &Probe| probe.ask.rate == failed && probe.ask.purpose != Purpose::Bracket;
+        (!self.judged().any(full)).then_some(failed)
     }
 
     fn short(&self, rate: f64) -> Ask {
@@ -160,7 +177,8 @@ impl Search<'_> {
 
     fn between(&self, passed: f64, failed: f64) -> Next {
         let edge = edge(self.question, self.probes, passed, failed);
-        let begun = self.judged().any(|probe| probe.ask.purpose != Purpose::Bracket);
+        // Where the bracket was refuted by full probes, short ones look for the next.
+        let begun = self.judged().last().is_some_and(|probe| probe.ask.purpose != Purpose::Bracket);
         if !begun && failed > passed * CLOSED {
             // In the logarithm not nearer to an end than a fifth: an estimate from far away may be anywhere.
             let span = (failed / passed).ln();
@@ -169,7 +187,7 @@ impl Search<'_> {
             return Next::Probe(self.short(passed * (part * span).exp()));
         }
         let Some(edge) = edge else {
-            return self.staircase((passed * failed).sqrt());
+            return self.staircase(self.only_short(failed).unwrap_or((passed * failed).sqrt()));
         };
         if self.confirmations() == 0
             && let Some(ask) = self.at_edge(&edge)
@@ -209,7 +227,8 @@ impl Search<'_> {
         }
         let Some(fitted) = edge.fitted else {
             // No figure to fit, or a cliff: what is clear closes in.
-            return (edge.high > edge.low * (1.0 + within)).then(|| self.full(edge.at));
+            let next = self.only_short(edge.high).or((edge.high > edge.low * (1.0 + within)).then_some(edge.at));
+            return next.map(|rate| self.full(rate));
         };
         // The confirming run will add to what is known: count it in.
         let wanted = seconds * (CONFIDENT * fitted.error / fitted.slope / within).powi(2) - self.question.confirm_s;

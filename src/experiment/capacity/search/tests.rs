@@ -52,6 +52,20 @@ fn a_target_without_scatter_is_found_to_all_digits_and_confirmed_below() {
     }
 }
 
+/// A stall of a shared machine in the third probe, at 400/s: a fifth of its requests are slow. The search walks past it and comes to the
+/// edge with a dozen probes more at most.
+#[test]
+fn a_short_probe_that_failed_by_chance_is_not_believed_for_ever() {
+    let exact = exact(751.0);
+    let (answer, asked) = search(&question(), |count, ask| match count {
+        2 => (failed(true, true), Sample::of(ask.rate, &vec![(0.2 * ask.rate, ask.rate); ask.seconds as usize])),
+        _ => exact(count, ask),
+    });
+    assert_eq!((asked[2].purpose, answer.verdict), (Purpose::Bracket, Verdict::Found), "{answer:?}");
+    assert!((answer.rate.unwrap() / 751.0 - 1.0).abs() < 1e-3, "{answer:?}");
+    assert!(asked.len() < 30, "{asked:?}");
+}
+
 #[test]
 fn a_cliff_is_closed_in_on_to_within() {
     let cliff = |_: usize, ask: Ask| {
