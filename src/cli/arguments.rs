@@ -267,6 +267,8 @@ behaviour! {
     refuse_for = "TIME";
     /// Fraction of the requests without a caller's trace context that are traced all the same
     sample_fraction = "FRACTION";
+    /// How much longer a traced request occupies its server, such as 200us
+    trace_cost = "TIME";
     /// Memory that inserted rows may take, such as 4GiB
     max_memory = "SIZE";
     /// How the server waits: auto, sleep, or poll (one core always busy, never late)

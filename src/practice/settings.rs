@@ -58,6 +58,8 @@ pub struct Settings {
     /// A caller's context decides before it. Left out: 0.
     #[serde(alias = "sampleFraction")]
     pub sample_fraction: Fraction,
+    /// A request that the server traces occupies it so much longer: what tracing costs a server. Left out: nothing.
+    pub trace_cost: Nanos,
     /// The most memory that inserted rows may take; beyond it inserts are refused. Left out: "4GiB".
     pub max_memory: ByteSize,
     /// How the server waits: "poll" keeps one core busy and is never late by the kernel's wake-ups, for measurements of the
@@ -88,6 +90,7 @@ impl Default for Settings {
             cut_every: None,
             refuse_for: Nanos::ZERO,
             sample_fraction: Fraction::ZERO,
+            trace_cost: Nanos::ZERO,
             max_memory: MAX_MEMORY,
             wait: Wait::Auto,
             seed: None,

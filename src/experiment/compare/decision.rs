@@ -124,7 +124,7 @@ impl Bound {
 pub struct Decision {
     /// What was found.
     pub verdict: Verdict,
-    /// The estimate.
+    /// The estimate, never outside of its interval.
     pub ratio: f64,
     /// The lower end of its interval; 0 where nothing bounds it yet.
     pub low: f64,
@@ -150,14 +150,9 @@ fn conclude(question: Question, found: &Estimate, change: Interval, bound: Bound
         let distance = (question.limit() - question.harm(found.value)).abs();
         log_ratio::rounds_until(found, rounds, distance, tail).map(|needed| needed.saturating_sub(rounds).max(1))
     });
-    Decision {
-        verdict,
-        ratio: found.value.exp(),
-        low: change.low.exp(),
-        high: change.high.exp(),
-        rounds,
-        more_rounds: more_rounds.flatten(),
-    }
+    // What all rounds say together can lie outside of what an earlier look left over, where a late round was an outlier.
+    let value = if change.low <= change.high { found.value.clamp(change.low, change.high) } else { found.value };
+    Decision { verdict, ratio: value.exp(), low: change.low.exp(), high: change.high.exp(), rounds, more_rounds: more_rounds.flatten() }
 }
 
 /// One round's change of one metric.

@@ -16,7 +16,7 @@ use tonic::Status;
 
 use crate::clock::{Anchor, Clock, Moment, SystemClock};
 use crate::practice::failure::Failure;
-use crate::practice::model::{Access, Model, Visit};
+use crate::practice::model::{Access, Call, Model, Visit};
 use crate::practice::refusal::Refusal;
 use crate::practice::spans::{self, Tree};
 use crate::practice::store::Store;
@@ -160,7 +160,8 @@ impl Service {
         let request: Q = decoded(body)?;
         let asked = request.asked();
         let caller = self.tracing.as_ref().and_then(|tracing| tracing.caller(headers));
-        let (visit, done) = self.model.visit(tree.access(), asked.as_deref(), async { framed_answer(work(request).await) }).await;
+        let call = Call { access: tree.access(), asked: asked.as_deref(), traced: caller.is_some() };
+        let (visit, done) = self.model.visit(call, async { framed_answer(work(request).await) }).await;
         self.finish::<A>(tree, &visit, caller, done)
     }
 
@@ -175,7 +176,8 @@ impl Service {
             self.model.begin();
             return Ok(answer.clone());
         }
-        let (visit, done) = Box::pin(self.model.visit(tree.access(), None, ready(answer.clone()))).await;
+        let call = Call { access: tree.access(), asked: None, traced: caller.is_some() };
+        let (visit, done) = Box::pin(self.model.visit(call, ready(answer.clone()))).await;
         match tree {
             Tree::Query => self.finish::<crate::wire::milvus::QueryResults>(tree, &visit, caller, done),
             _ => self.finish::<crate::wire::milvus::SearchResults>(tree, &visit, caller, done),

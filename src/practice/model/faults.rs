@@ -52,10 +52,11 @@ impl Faults {
             && self.settings.hold.is_none()
             && self.settings.slow_span.is_none()
             && self.settings.slow_key.is_none()
+            && self.settings.trace_cost == Nanos::ZERO
     }
 
-    /// The fate of the next request, which asks for this; `None` where nobody read it.
-    pub(crate) fn draw(&mut self, asked: Option<&[u8]>) -> Fate {
+    /// The fate of the next request, which asks for this (`None` where nobody read it), and is traced or not.
+    pub(crate) fn draw(&mut self, asked: Option<&[u8]>, traced: bool) -> Fate {
         let failure = if self.failures.is_empty() { None } else { self.draw_failure() };
         let hold = match self.settings.hold {
             Some(hold) if self.holding.random::<f64>() < hold.fraction.get() => hold.by,
@@ -70,7 +71,9 @@ impl Faults {
             (Some(key), Some(asked)) if key.meets(asked) => key.by,
             _ => Nanos::ZERO,
         };
-        Fate { failure, hold, work: Nanos(work.0.saturating_add(by_nature.0)), slow }
+        let for_spans = if traced { self.settings.trace_cost } else { Nanos::ZERO };
+        let work = [work, by_nature, for_spans].iter().fold(0_u64, |sum, part| sum.saturating_add(part.0));
+        Fate { failure, hold, work: Nanos(work), slow }
     }
 
     fn draw_failure(&mut self) -> Option<Failure> {
@@ -106,7 +109,7 @@ mod tests {
                 "hold": {"fraction": 0.1, "by": "1ms"}, "slow_span": {"name": "x", "fraction": 0.3, "by": "2ms"}}"#,
         );
         let n = 50_000;
-        let fates: Vec<Fate> = (0..n).map(|_| faults.draw(None)).collect();
+        let fates: Vec<Fate> = (0..n).map(|_| faults.draw(None, false)).collect();
         let count = |is: &dyn Fn(&Fate) -> bool| fates.iter().filter(|fate| is(fate)).count();
         assert_binomial(count(&|fate| fate.failure == Some(Failure::UNAVAILABLE)), n, 0.02);
         assert_binomial(count(&|fate| fate.failure == Some(Failure::RATE_LIMIT)), n, 0.01);
@@ -119,7 +122,7 @@ mod tests {
     fn the_same_seed_draws_the_same_fates_and_another_seed_others() {
         let draw = |seed: u64| {
             let mut faults = faults(&format!(r#"{{"seed": {seed}, "service": "exponential 1ms", "error_rate": 0.5}}"#));
-            (0..20).map(|_| faults.draw(None)).collect::<Vec<_>>()
+            (0..20).map(|_| faults.draw(None, false)).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
@@ -129,7 +132,7 @@ mod tests {
     fn a_fault_that_is_turned_on_leaves_the_service_times_as_they_were() {
         let works = |text: &str| {
             let mut faults = faults(text);
-            (0..20).map(|_| faults.draw(None).work).collect::<Vec<_>>()
+            (0..20).map(|_| faults.draw(None, false).work).collect::<Vec<_>>()
         };
         assert_eq!(
             works(r#"{"service": "exponential 1ms"}"#),
@@ -140,7 +143,17 @@ mod tests {
     #[test]
     fn every_request_fails_where_all_are_to() {
         let mut faults = faults(r#"{"errors": {"UNKNOWN": 0.5, "milvus:5": 0.5}}"#);
-        assert!((0..1_000).all(|_| faults.draw(None).failure.is_some()));
+        assert!((0..1_000).all(|_| faults.draw(None, false).failure.is_some()));
+    }
+
+    #[test]
+    fn a_request_that_is_traced_takes_what_its_spans_cost_longer() {
+        let text = r#"{"service": "exponential 1ms", "trace_cost": "200us"}"#;
+        let (mut traced, mut plain) = (faults(text), faults(text));
+        for _ in 0..20 {
+            assert_eq!(traced.draw(None, true).work, Nanos(plain.draw(None, false).work.0 + 200_000));
+        }
+        assert!(!faults(r#"{"trace_cost": "1us"}"#).none() && faults("{}").none());
     }
 
     #[test]
@@ -150,8 +163,8 @@ mod tests {
         let mut times = [0; 2];
         for n in 0..200_u8 {
             // Fifty different requests, four times each.
-            let (asked, plain) = ([n % 50], without.draw(None).work);
-            let more = with.draw(Some(&asked)).work.0 - plain.0;
+            let (asked, plain) = ([n % 50], without.draw(None, false).work);
+            let more = with.draw(Some(&asked), false).work.0 - plain.0;
             let slow = with.settings.slow_key.unwrap().meets(&asked);
             assert_eq!(more, if slow { 40_000_000 } else { 0 });
             times[usize::from(slow)] += 1;

@@ -31,6 +31,17 @@ pub(super) enum Access {
     Write,
 }
 
+/// What the model has to know of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Call<'a> {
+    /// Its side.
+    pub(super) access: Access,
+    /// What it asks for, where it was read.
+    pub(super) asked: Option<&'a [u8]>,
+    /// Spans are recorded of it.
+    pub(super) traced: bool,
+}
+
 /// What a request lived through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Visit {
@@ -117,10 +128,9 @@ impl<C: Clock> Model<C> {
 
     /// Leads a request that has just come through the model. `work` makes its answer; it is done as soon as possible and kept
     /// until the moment that the model says. `None` where it failed and was not done.
-    /// `asked` is what a request asks for, where it was read.
-    pub(super) async fn visit<T>(&self, access: Access, asked: Option<&[u8]>, work: impl Future<Output = T>) -> (Visit, Option<T>) {
+    pub(super) async fn visit<T>(&self, call: Call<'_>, work: impl Future<Output = T>) -> (Visit, Option<T>) {
         let came = self.clock.now();
-        if access == Access::Read {
+        if call.access == Access::Read {
             self.begin();
         }
         let origin = match self.begun.get() {
@@ -131,7 +141,7 @@ impl<C: Clock> Model<C> {
                 return (visit, Some(done));
             }
         };
-        let fate = self.faults.borrow_mut().draw(asked);
+        let fate = self.faults.borrow_mut().draw(call.asked, call.traced);
         let arrived = came.plus(fate.hold);
         if fate.hold > Nanos::ZERO {
             self.releases.at(arrived).await;

@@ -174,3 +174,14 @@ fn before_the_first_look_nothing_is_bounded() {
     assert_eq!((decision.verdict, decision.low, decision.high), (Verdict::Undecided, 0.0, f64::INFINITY));
     assert!(!comparison.is_over() && (decision.ratio / 0.01_f64.exp() - 1.0).abs() < 1e-12);
 }
+
+#[test]
+fn the_estimate_stays_inside_of_what_earlier_looks_left_over() {
+    let mut comparison = Sequential::new(&[TIME], 30);
+    let quiet = [0.06, 0.04, 0.05, 0.055, 0.045];
+    (0..28).for_each(|round| comparison.push(&[Change { ln: quiet[round % 5], bound: Bound::default() }]));
+    // Stalls in the baseline's halves of the last two rounds.
+    (28..30).for_each(|_| comparison.push(&[Change { ln: -1.0, bound: Bound::default() }]));
+    let found = comparison.decisions()[0];
+    assert!(found.low <= found.ratio && found.ratio <= found.high && found.ratio > 1.0, "{found:?}");
+}
