@@ -138,19 +138,25 @@ impl Search<'_> {
     }
 
     fn short(&self, rate: f64) -> Ask {
-        Ask { rate: tidy(rate), seconds: SHORT_S.min(self.question.probe_s), purpose: Purpose::Bracket }
+        Ask { rate: self.inside(rate), seconds: SHORT_S.min(self.question.probe_s), purpose: Purpose::Bracket }
     }
 
     fn full(&self, rate: f64) -> Ask {
-        Ask { rate: tidy(self.inside(rate)), seconds: self.question.probe_s, purpose: Purpose::Edge }
+        Ask { rate: self.inside(rate), seconds: self.question.probe_s, purpose: Purpose::Edge }
     }
 
     fn confirm(&self, rate: f64) -> Ask {
-        Ask { rate: tidy(self.inside(rate)), seconds: self.question.confirm_s, purpose: Purpose::Confirm }
+        Ask { rate: self.inside(rate), seconds: self.question.confirm_s, purpose: Purpose::Confirm }
     }
 
+    /// The rate in four digits. The lowest and the highest keep all of theirs: rounded, they would be passed, or never reached.
     fn inside(&self, rate: f64) -> f64 {
-        rate.max(self.question.lowest).min(self.question.highest.unwrap_or(f64::INFINITY))
+        let (lowest, highest) = (self.question.lowest, self.question.highest.unwrap_or(f64::INFINITY));
+        match rate {
+            rate if rate <= lowest => lowest,
+            rate if rate >= highest => highest,
+            rate => tidy(rate).max(lowest).min(highest),
+        }
     }
 
     fn upwards(&self, passed: f64) -> Next {

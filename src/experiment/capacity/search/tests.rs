@@ -153,6 +153,21 @@ fn a_confirmation_that_fails_is_followed_by_a_step_down() {
 }
 
 #[test]
+fn the_lowest_and_the_highest_rate_are_reached_whatever_their_digits() {
+    // A 64th of 100/s, and limits that four digits would round down and up.
+    for lowest in [1.5625, 12.344, 12.345] {
+        let (answer, asked) = search(&Question { lowest, ..question() }, |_, ask| (failed(true, true), exact(0.1)(0, ask).1));
+        assert_eq!((answer.verdict, answer.high), (Verdict::BelowMin, Some(lowest)), "{answer:?}");
+        assert!(asked.len() < 12, "{asked:?}");
+    }
+    for highest in [123.44, 1_234.5] {
+        let (answer, asked) = search(&Question { highest: Some(highest), ..question() }, |_, _| (Shown::Passed, None));
+        assert_eq!((answer.verdict, answer.confirmed), (Verdict::AboveMax, Some(highest)), "{answer:?}");
+        assert!(asked.len() < 12, "{asked:?}");
+    }
+}
+
+#[test]
 fn rates_have_four_digits() {
     assert_eq!([0.123_456, 1.0, 754.678, 1_234.56, 123_456.0].map(tidy), [0.1235, 1.0, 754.7, 1235.0, 123_500.0]);
 }
