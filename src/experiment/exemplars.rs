@@ -53,38 +53,18 @@ fn of_stream(slowest_first: &[&Request], stream: &Stream, jaeger: Option<&str>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(sequence: u64, response_ns: u64) -> Request {
-        Request {
-            stream: "readers".to_owned(),
-            sequence,
-            measured: true,
-            intended_ns: 0,
-            sent_ns: 0,
-            done_ns: response_ns,
-            outcome: "ok".to_owned(),
-            trace_id: Some(format!("{sequence:032x}")),
-            span_id: None,
-            sampled: true,
-            why: None,
-            inclusion_probability: 1.0,
-            kept: Vec::new(),
-            keep_probability: 1.0,
-            traced_keep_probability: 1.0,
-            client_only: false,
-        }
-    }
+    use crate::result::requests::sketch;
 
     #[test]
     fn only_sampled_requests_of_the_stream_that_counted_and_ended_ok_stand_for_it() {
         let others = [
-            Request { stream: "writers".to_owned(), ..request(1, 91) },
-            Request { sampled: false, ..request(2, 92) },
-            Request { measured: false, ..request(3, 93) },
-            Request { outcome: "UNAVAILABLE".to_owned(), ..request(4, 94) },
-            Request { trace_id: None, ..request(5, 95) },
+            Request { stream: "writers".to_owned(), ..sketch(1, 91) },
+            Request { sampled: false, ..sketch(2, 92) },
+            Request { measured: false, ..sketch(3, 93) },
+            Request { outcome: "UNAVAILABLE".to_owned(), ..sketch(4, 94) },
+            Request { trace_id: None, ..sketch(5, 95) },
         ];
-        let kept: Vec<Request> = others.into_iter().chain([request(6, 40), request(7, 60)]).collect();
+        let kept: Vec<Request> = others.into_iter().chain([sketch(6, 40), sketch(7, 60)]).collect();
         let mut stream = Stream { name: "readers".to_owned(), ..Stream::default() };
         stream.response.set(Percentile::P50, 50);
         let chosen: Vec<_> = of_kept(&kept, &stream, None).iter().map(|exemplar| exemplar.sequence).collect();
@@ -93,7 +73,7 @@ mod tests {
 
     #[test]
     fn every_range_has_exemplars_of_its_own() {
-        let requests: Vec<Request> = (1..=100).rev().map(|n| request(n, n)).collect();
+        let requests: Vec<Request> = (1..=100).rev().map(|n| sketch(n, n)).collect();
         let mut stream = Stream { name: "readers".to_owned(), ..Stream::default() };
         stream.response.set(Percentile::P50, 50);
         stream.response.set(Percentile::P99, 99);

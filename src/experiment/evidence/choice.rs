@@ -89,27 +89,7 @@ pub(super) fn order(strata: &[Stratum]) -> Vec<(usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(sequence: u64, response_ns: u64) -> Request {
-        Request {
-            stream: "readers".to_owned(),
-            sequence,
-            measured: true,
-            intended_ns: 0,
-            sent_ns: 0,
-            done_ns: response_ns,
-            outcome: "ok".to_owned(),
-            trace_id: Some(format!("{sequence:032x}")),
-            span_id: Some(format!("{sequence:016x}")),
-            sampled: true,
-            why: None,
-            inclusion_probability: 1.0,
-            kept: vec![Kept::Sampled],
-            keep_probability: 1.0,
-            traced_keep_probability: 1.0,
-            client_only: false,
-        }
-    }
+    use crate::result::requests::sketch;
 
     fn bounds() -> Vec<Bounds> {
         vec![Bounds { stream: "readers".to_owned(), typical_from: 250, typical_to: 750, tail_above: 990 }]
@@ -117,7 +97,7 @@ mod tests {
 
     #[test]
     fn each_request_stands_in_one_stratum_and_who_is_shown_in_none_of_chance() {
-        let requests: Vec<_> = (0..1_000).map(|n| request(n, n + 1)).collect();
+        let requests: Vec<_> = (0..1_000).map(|n| sketch(n, n + 1)).collect();
         let shown = [999, 500].map(|n| format!("{n:032x}")).into();
         let strata = strata(&requests, &bounds(), &shown, 7);
         let sizes: Vec<_> = strata.iter().map(|stratum| stratum.members.len()).collect();
@@ -130,11 +110,11 @@ mod tests {
     #[test]
     fn what_cannot_stand_for_others_is_not_asked_for() {
         let requests = [
-            Request { sampled: false, ..request(1, 10) },
-            Request { measured: false, ..request(2, 10) },
-            Request { outcome: "UNAVAILABLE".to_owned(), ..request(3, 10) },
-            Request { kept: vec![Kept::Outlier], ..request(4, 10) },
-            Request { stream: "writers".to_owned(), ..request(5, 10) },
+            Request { sampled: false, ..sketch(1, 10) },
+            Request { measured: false, ..sketch(2, 10) },
+            Request { outcome: "UNAVAILABLE".to_owned(), ..sketch(3, 10) },
+            Request { kept: vec![Kept::Outlier], ..sketch(4, 10) },
+            Request { stream: "writers".to_owned(), ..sketch(5, 10) },
         ];
         assert!(strata(&requests, &bounds(), &HashSet::new(), 7).iter().all(|stratum| stratum.members.is_empty()));
     }
@@ -150,7 +130,7 @@ mod tests {
     /// of being 6 deviations (6 · 6.1) off the mean of 50 is 2e-9 each.
     #[test]
     fn each_of_a_stratum_has_the_same_chance() {
-        let requests: Vec<_> = (0..400).map(|n| request(n, 500)).collect();
+        let requests: Vec<_> = (0..400).map(|n| sketch(n, 500)).collect();
         let mut times = vec![0_u32; 400];
         for seed in 0..200 {
             let strata = strata(&requests, &bounds(), &HashSet::new(), seed);

@@ -119,5 +119,28 @@ pub fn write(path: &Path, requests: &[Request]) -> Result<(), ResultError> {
     })
 }
 
+/// For tests: a sampled request of `readers` that was due at 0, and kept with its trace for certain.
+#[cfg(test)]
+pub(crate) fn sketch(sequence: u64, response_ns: u64) -> Request {
+    Request {
+        stream: "readers".to_owned(),
+        sequence,
+        measured: true,
+        intended_ns: 0,
+        sent_ns: 0,
+        done_ns: response_ns,
+        outcome: "ok".to_owned(),
+        trace_id: Some(format!("{sequence:032x}")),
+        span_id: Some(format!("{sequence:016x}")),
+        sampled: true,
+        why: None,
+        inclusion_probability: 1.0,
+        kept: vec![Kept::Sampled],
+        keep_probability: 1.0,
+        traced_keep_probability: 1.0,
+        client_only: false,
+    }
+}
+
 #[cfg(test)]
 mod tests;
