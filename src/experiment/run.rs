@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::clock::{Anchor, Moment, now, peak_rss_bytes};
 use crate::findings;
-use crate::load::{self, Measured, RunSettings, Shape, Stop, StreamLoad};
+use crate::load::{self, LoadError, Measured, RunSettings, Shape, Stop, StreamLoad};
 use crate::milvus::MilvusTarget;
 use crate::milvus::collection::Prepared;
 use crate::milvus::operation::{Kept, Operation, Work};
@@ -291,7 +291,14 @@ impl Run<'_> {
         observer.event(&Event::Phase(PhaseName::WarmUp));
         let log = self.directory.interval_log(self.wall(now().plus(plan.load.warmup)))?;
         let mut watched = Watched::new(IntervalWriter::new(log, names, Some(requests.clone())), observer, self.anchor);
-        let measured = load::run(&settings, connect, deciders, spans, &mut watched, &self.options.stop).map_err(RunError::from_load)?;
+        let begun = now();
+        let measured = load::run(&settings, connect, deciders, spans, &mut watched, &self.options.stop);
+        if let Err(LoadError::Died { .. }) = &measured {
+            // What had been measured by then is there, and stays.
+            self.phase(PhaseName::WarmUp, begun, None);
+            let _ = self.directory.write_document(&self.document);
+        }
+        let measured = measured.map_err(RunError::from_load)?;
         let phases = measured.phases;
         self.phase(PhaseName::WarmUp, phases.begin, Some(phases.measure));
         self.phase(PhaseName::Measure, phases.measure, Some(phases.drain));
@@ -380,3 +387,6 @@ struct Told {
 fn arrivals_seed(seed: u64, stream: usize) -> u64 {
     Seed(seed).draws(Purpose::Arrivals, stream as u16).at(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 //! workers, times out old ones and hands over intervals. Each *worker* has one request on its way at a time. All of them
 //! share the lane's state, which no other thread sees; it is borrowed for moments, never across a wait.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -80,6 +80,7 @@ pub async fn run_lane<T: Target, C: Clock>(
     let lane = Rc::new(Lane {
         clock,
         nudge: tokio::sync::Notify::new(),
+        broken: Cell::new(false),
         state: RefCell::new(State::new(settings, target, decider, spans, handover, stop)),
     });
     lane.dispatch(timer).await;
@@ -94,6 +95,20 @@ struct Lane<T: Target, C: Clock> {
     state: RefCell<State<T>>,
     /// Wakes the dispatcher where a worker has become free for a stream that waited for one, or the last one ended.
     nudge: tokio::sync::Notify,
+    /// A worker has panicked: nobody may wait for it.
+    broken: Cell<bool>,
+}
+
+/// Tells the lane where the task that holds it panics; the runtime alone would keep that to itself, and the lane wait for ever.
+struct Canary<T: Target, C: Clock>(Rc<Lane<T, C>>);
+
+impl<T: Target, C: Clock> Drop for Canary<T, C> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.broken.set(true);
+            self.0.nudge.notify_one();
+        }
+    }
 }
 
 /// What the dispatcher does next.
@@ -109,6 +124,10 @@ impl<T: Target, C: Clock> Lane<T, C> {
         timer.until(begin).await;
         self.start_closed_loops();
         loop {
+            if self.broken.get() {
+                // Its own message has been printed where it panicked.
+                std::panic::resume_unwind(Box::new("a worker of this lane panicked"));
+            }
             match self.turn() {
                 Next::End => return,
                 Next::Again => tokio::task::yield_now().await,
@@ -147,8 +166,9 @@ impl<T: Target, C: Clock> Lane<T, C> {
         let worker = state.streams[stream].add_worker(first);
         state.workers += 1;
         drop(state);
-        let lane = self.clone();
+        let canary = Canary(self.clone());
         tokio::task::spawn_local(async move {
+            let lane = &canary.0;
             while let Some(ready) = std::future::poll_fn(|context| lane.poll_ready(stream, worker, context)).await {
                 lane.perform(stream, worker, ready).await;
             }
