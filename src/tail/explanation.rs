@@ -160,7 +160,8 @@ fn explain_one(subject: &Subject, above: Above) -> Explained {
 #[must_use]
 pub fn pictured(subject: &Subject, above: Above) -> Option<(usize, usize)> {
     let groups = Groups::of(subject, above)?;
-    let whole = || subject.traced.iter().enumerate().filter(|(_, one)| one.joined || subject.traced.iter().all(|one| !one.joined));
+    let any_joined = subject.traced.iter().any(|one| one.joined);
+    let whole = || subject.traced.iter().enumerate().filter(|(_, one)| one.joined || !any_joined);
     let slowest = whole().max_by_key(|(_, one)| one.response_ns)?.0;
     let typical = whole().min_by_key(|(_, one)| one.response_ns.abs_diff(groups.thresholds.median_ns))?.0;
     Some((slowest, typical))
