@@ -11,6 +11,7 @@ use crate::tail::traces::{self, Trace};
 use crate::tail::{
     Above, ClientSpan, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, WAITING_IN_THE_GENERATOR, attribute,
 };
+use crate::trace::Why;
 
 use super::foreign::count_cut;
 use super::{Answer, ExplainError, Question, Source, by_id, jaeger};
@@ -35,7 +36,8 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
     let mut chosen = Vec::new();
     let mut subjects = Vec::new();
     for stream in run.document.streams.iter().filter(|stream| question.stream.as_ref().is_none_or(|name| *name == stream.name)) {
-        let subject = subject(&run, &stream.name, &stream.operation);
+        let sample_fraction = sample_fraction(&requests, &stream.name, run.document.trace.sample_fraction);
+        let subject = subject(&run, &stream.name, &stream.operation, sample_fraction);
         chosen.push(choose(&requests, &subject, question.above, most));
         subjects.push(subject);
     }
@@ -59,7 +61,7 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
 }
 
 /// What is known of a stream without its traces.
-fn subject(run: &StoredRun, name: &str, operation: &str) -> Subject {
+fn subject(run: &StoredRun, name: &str, operation: &str, sample_fraction: f64) -> Subject {
     let measured = run.document.phases.iter().find(|phase| phase.name == PhaseName::Measure);
     Subject {
         name: name.to_owned(),
@@ -67,9 +69,17 @@ fn subject(run: &StoredRun, name: &str, operation: &str) -> Subject {
         all: run.times.get(name).map(|times| times.response.clone()).filter(|all| !all.is_empty()),
         floor_spread_ns: run.document.generator.floor.map(|floor| floor.p99_ns.saturating_sub(floor.p50_ns)),
         length_ns: measured.and_then(|phase| phase.length_ns),
-        sample_fraction: Some(run.document.trace.sample_fraction),
+        sample_fraction: Some(sample_fraction),
         ..Subject::default()
     }
+}
+
+/// The fraction of a stream's requests that was meant to be sampled: all of them where each was asked for by name, as in a replay, whatever
+/// the run's `ratio`.
+fn sample_fraction(requests: &[Request], stream: &str, ratio: f64) -> f64 {
+    let mut sampled = requests.iter().filter(|request| request.stream == stream && request.sampled).peekable();
+    let any = sampled.peek().is_some();
+    if any && sampled.all(|request| request.why.as_deref() == Some(Why::Forced.as_str())) { 1.0 } else { ratio }
 }
 
 /// Where the traces are.
@@ -184,7 +194,8 @@ fn take_apart(
 /// Jaeger does not keep.
 fn complete(parts: &mut Vec<Part>, service: &str, request: &Request, total_ns: u64) {
     let own = |span: &str| Place { service: service.to_owned(), span: span.to_owned(), path: span.to_owned() }.into();
-    let late = request.sent_ns.saturating_sub(request.intended_ns);
+    // A line that somebody wrote by hand may say that it was sent after it was done.
+    let late = request.sent_ns.saturating_sub(request.intended_ns).min(request.response_ns());
     if late > 0 {
         parts.push(Part { place: own(WAITING_IN_THE_GENERATOR), self_ns: late });
     }
@@ -221,3 +232,6 @@ fn slow_seconds(run: &StoredRun, subjects: &[Subject], above: Above) -> Result<B
     })?;
     Ok(seconds)
 }
+
+#[cfg(test)]
+mod tests;

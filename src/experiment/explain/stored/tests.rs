@@ -1,0 +1,29 @@
+use super::*;
+use crate::result::requests::sketch;
+
+fn because(why: &str) -> Option<String> {
+    Some(why.to_owned())
+}
+
+#[test]
+fn of_a_stream_whose_every_request_was_asked_for_none_can_have_been_missed() {
+    let forced = Request { why: because("forced"), ..sketch(1, 10) };
+    let by_ratio = Request { why: because("ratio"), ..sketch(2, 10) };
+    let unsampled = Request { sampled: false, ..sketch(3, 10) };
+    let of = |requests: &[Request]| sample_fraction(requests, "readers", 0.01);
+    assert_eq!(of(&[forced.clone(), forced.clone(), unsampled.clone()]), 1.0);
+    assert_eq!([of(&[forced.clone(), by_ratio]), of(&[unsampled]), of(&[])], [0.01; 3]);
+    assert_eq!(sample_fraction(&[forced], "writers", 0.01), 0.01, "another stream's say nothing");
+}
+
+#[test]
+fn parts_add_up_to_the_response_time_whatever_the_request_says_of_itself() {
+    let own = |ns| vec![Part { place: Place { service: "s".into(), span: "Search".into(), path: "Search".into() }.into(), self_ns: ns }];
+    // Sent late; a span shorter and one longer than the call; sent after it was done.
+    for (sent_ns, done_ns, span_ns) in [(30, 100, 70), (0, 100, 60), (0, 100, 140), (130, 100, 0)] {
+        let request = Request { sent_ns, done_ns, ..sketch(1, done_ns) };
+        let mut parts = own(span_ns);
+        complete(&mut parts, "tailtrace", &request, span_ns);
+        assert_eq!(parts.iter().map(|part| part.self_ns).sum::<u64>(), 100, "{sent_ns} {done_ns} {span_ns}: {parts:?}");
+    }
+}
