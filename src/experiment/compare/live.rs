@@ -177,7 +177,7 @@ impl<'a> Live<'a> {
     }
 
     fn notes(&self) -> Vec<String> {
-        let writes = |plan: &Plan| plan.streams.iter().any(|stream| stream.operation.name() != "search");
+        let writes = |plan: &Plan| plan.streams.iter().any(|stream| stream.operation.writes());
         if self.options.base.plan.practice.is_none() && writes(&self.options.base.plan) {
             return vec![
                 "the collection grows with every run: sides take turns in going first, so that it grows for both alike".to_owned(),

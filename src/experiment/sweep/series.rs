@@ -202,7 +202,7 @@ impl<'a> Going<'a> {
         distrust.dedup();
         let metrics = (0..self.metrics.len()).map(|metric| (self.metrics[metric].to_string(), self.metric(metric, at)));
         let mut outcome = ValueOutcome {
-            value: values(point),
+            value: self.typed(at),
             label: point.label(),
             rounds: cells.len(),
             metrics: metrics.collect(),
@@ -211,12 +211,21 @@ impl<'a> Going<'a> {
             distrust,
             runs: cells.iter().map(|cell| cell.path.clone()).collect(),
         };
-        if self.options.of_fractions()
-            && let Some(fraction) = outcome.value.as_f64()
-        {
-            outcome.benefit = self.benefit(fraction, &outcome);
+        if self.options.of_fractions() {
+            outcome.benefit = self.benefit(self.fraction(at), &outcome);
         }
         outcome
+    }
+
+    /// The value as a document has it: of a fraction in percent the number.
+    fn typed(&self, at: usize) -> Value {
+        let typed = values(&self.options.points[at].0);
+        if self.options.of_fractions() && typed.is_string() { json!(self.fraction(at)) } else { typed }
+    }
+
+    /// The sample fraction of a value, however it was typed: `1%` is 0.01.
+    fn fraction(&self, at: usize) -> f64 {
+        self.options.points[at].1.trace.sample_fraction.get()
     }
 
     fn metric(&self, metric: usize, at: usize) -> MetricChange {
@@ -298,7 +307,7 @@ impl<'a> Going<'a> {
             .iter()
             .enumerate()
             .map(|(at, value)| Candidate {
-                fraction: value.value.as_f64().unwrap_or(0.0),
+                fraction: self.fraction(at),
                 chance: value.benefit.first().map_or(0.0, |benefit| benefit.chance),
                 overhead: self.overhead(at),
                 trusted: value.distrust.is_empty(),
@@ -338,7 +347,7 @@ impl<'a> Going<'a> {
             ));
         }
         let (_, plan) = &self.options.points[0];
-        if plan.practice.is_none() && plan.streams.iter().any(|stream| stream.operation.name() != "search") {
+        if plan.practice.is_none() && plan.streams.iter().any(|stream| stream.operation.writes()) {
             notes.push("the collection grows with every run: values take turns in their order, so that it grows for all alike".to_owned());
         }
         notes
@@ -367,3 +376,6 @@ impl<'a> Going<'a> {
         Picture { x_label: keys.join(", "), lines: self.metrics.iter().enumerate().map(line).collect() }
     }
 }
+
+#[cfg(test)]
+mod tests;
