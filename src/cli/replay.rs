@@ -11,7 +11,8 @@ use crate::trace::process_environment;
 use super::arguments::{BesideArgument, ReplayArguments};
 use super::exit::{CliError, Status};
 use super::progress::Progress;
-use super::run::{colours, stop_on_signal};
+use super::run::colours;
+use super::signals::stop_on_signal;
 
 pub(super) fn run(arguments: &ReplayArguments) -> Result<Status, CliError> {
     let stored = crate::result::read(&arguments.run)?;

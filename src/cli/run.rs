@@ -4,17 +4,17 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::experiment::explain::{Question, explain_run};
 use crate::experiment::{self, RunOptions, RunOutcome};
-use crate::load::Stop;
 use crate::report::{self, ExplainLook, Look};
 use crate::result::SPANS_FILE;
 use crate::result::model::{RunDocument, Trust};
 use crate::scenario;
 use crate::trace::process_environment;
+use crate::units::Causes;
 
 use super::arguments::RunArguments;
 use super::exit::{CliError, Status};
 use super::progress::Progress;
-use super::signals::on_signal;
+use super::signals::stop_on_signal;
 
 pub(super) fn run(arguments: &RunArguments) -> Result<Status, CliError> {
     let measuring = &arguments.measuring;
@@ -49,7 +49,7 @@ fn summary(out: &mut dyn io::Write, outcome: &RunOutcome, colours: bool) -> io::
             report::write_explanation(out, &answer.explanation, ExplainLook { colours, short: true })
         }
         // What was measured stands, whether it can be explained or not.
-        Err(error) => writeln!(out, "\nwhy slow    cannot be explained here: {error}"),
+        Err(error) => writeln!(out, "\nwhy slow    cannot be explained here: {}", Causes(&error)),
     }
 }
 
@@ -86,25 +86,6 @@ fn status(document: &RunDocument) -> Status {
     } else {
         Status::Passed
     }
-}
-
-/// Told to stop by Ctrl-C or SIGTERM; the second one ends the process.
-pub(super) fn stop_on_signal() -> Result<Stop, CliError> {
-    let stop = Stop::default();
-    let on_stop = stop.clone();
-    on_signal(move |times| {
-        on_stop.stop();
-        if times > 1 {
-            end_at_once();
-        }
-    })
-    .map_err(CliError::Signals)?;
-    Ok(stop)
-}
-
-/// A second Ctrl-C: somebody does not want to wait. Nothing more is written; what was written stays readable, as partial.
-pub(super) fn end_at_once() {
-    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 
 #[cfg(test)]

@@ -3,30 +3,19 @@
 use std::path::Path;
 
 use crate::experiment::rounds::SeriesOptions;
-use crate::load::Stop;
 use crate::trace::process_environment;
 
 use super::exit::CliError;
-use super::run::end_at_once;
-use super::signals::on_signal;
+use super::signals::stop_on_signal;
 
 /// A series that Ctrl-C ends after what is on its way; a second one ends it at once.
 pub(super) fn options(out: &Path, what: &'static str, before_each: Option<String>) -> Result<SeriesOptions<'static>, CliError> {
-    let stop = Stop::default();
-    let on_stop = stop.clone();
-    on_signal(move |times| {
-        on_stop.stop();
-        if times > 1 {
-            end_at_once();
-        }
-    })
-    .map_err(CliError::Signals)?;
     Ok(SeriesOptions {
         out: out.to_owned(),
         what,
         before_each,
         command: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
-        stop,
+        stop: stop_on_signal()?,
         environment: &process_environment,
     })
 }

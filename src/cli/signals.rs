@@ -6,6 +6,10 @@ use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::load::Stop;
+
+use super::exit::CliError;
+
 /// Calls `react` with 1, 2, … at each Ctrl-C or SIGTERM, on a thread of its own, until the process ends.
 pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
     let (ready, registered) = sync_channel(1);
@@ -37,4 +41,23 @@ pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Resu
         });
     })?;
     registered.recv().unwrap_or_else(|_| Err(io::Error::other("the operating system has no descriptor left to listen for signals")))
+}
+
+/// Told to stop by Ctrl-C or SIGTERM; the second one ends the process.
+pub(super) fn stop_on_signal() -> Result<Stop, CliError> {
+    let stop = Stop::default();
+    let on_stop = stop.clone();
+    on_signal(move |times| {
+        on_stop.stop();
+        if times > 1 {
+            end_at_once();
+        }
+    })
+    .map_err(CliError::Signals)?;
+    Ok(stop)
+}
+
+/// A second Ctrl-C: somebody does not want to wait. Nothing more is written; what was written stays readable, as partial.
+fn end_at_once() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
