@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::experiment::compare::{Compared, Comparison, Verdict};
 
-use super::text::{allowed, figure};
+use super::text::Cells;
 
 /// Writes one suite. A regression is a failed test; what is undecided is an error, for it passes nothing.
 pub fn write_junit(out: &mut dyn Write, comparison: &Comparison) -> io::Result<()> {
@@ -42,15 +42,8 @@ fn case(out: &mut dyn Write, metric: &Compared) -> io::Result<()> {
 
 /// One metric's comparison in one sentence.
 pub(super) fn sentence(metric: &Compared) -> String {
-    format!(
-        "{}: {} to {}, {} ({}), where {} is allowed",
-        metric.metric,
-        figure::value(&metric.metric, metric.base),
-        figure::value(&metric.metric, metric.candidate),
-        figure::change(metric.ratio),
-        figure::interval(metric.low, metric.high),
-        allowed(metric)
-    )
+    let Cells { base, candidate, change, interval, allowed } = Cells::of(metric);
+    format!("{}: {base} to {candidate}, {change} ({interval}), where {allowed} is allowed", metric.metric)
 }
 
 /// Text for XML: what it reserves is written as entities, and control characters, which it has no way to hold, are left out.

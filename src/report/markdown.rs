@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::experiment::compare::{Compared, Comparison, Verdict};
 
-use super::text::{allowed, figure};
+use super::text::Cells;
 
 /// Writes a heading with the verdict, a table of metrics, and what is to be known about them.
 pub fn write_markdown(out: &mut dyn Write, comparison: &Comparison) -> io::Result<()> {
@@ -27,19 +27,10 @@ pub fn write_markdown(out: &mut dyn Write, comparison: &Comparison) -> io::Resul
 }
 
 fn row(metric: &Compared) -> String {
-    let bound = if metric.at_least { "≥ " } else { "" };
+    let Cells { base, candidate, change, interval, allowed } = Cells::of(metric);
     let more = metric.more_rounds.map(|more| format!(", about {more} more rounds")).unwrap_or_default();
-    format!(
-        "| `{}` | {bound}{} | {bound}{} | {} | {} | {} | {} {}{more} |",
-        metric.metric,
-        figure::value(&metric.metric, metric.base),
-        figure::value(&metric.metric, metric.candidate),
-        figure::change(metric.ratio),
-        figure::interval(metric.low, metric.high),
-        allowed(metric),
-        mark(metric.verdict),
-        metric.verdict.as_str()
-    )
+    let (mark, verdict) = (mark(metric.verdict), metric.verdict.as_str());
+    format!("| `{}` | {base} | {candidate} | {change} | {interval} | {allowed} | {mark} {verdict}{more} |", metric.metric)
 }
 
 const fn mark(verdict: Verdict) -> &'static str {

@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use crate::experiment::compare::{Compared, Comparison, Verdict};
 
+use super::Look;
+use super::figure::Cells;
 use super::layout::{INDENT, Paint, labelled, table};
-use super::{Look, figure};
 
 /// Writes what was compared, each metric's change with its interval, and the verdict.
 pub fn write_compare(out: &mut dyn Write, comparison: &Comparison, look: Look<'_>) -> io::Result<()> {
@@ -41,24 +42,8 @@ pub fn write_compare(out: &mut dyn Write, comparison: &Comparison, look: Look<'_
 }
 
 fn row(metric: &Compared) -> Vec<String> {
-    let bound = if metric.at_least { "≥ " } else { "" };
-    vec![
-        metric.metric.to_string(),
-        format!("{bound}{}", figure::value(&metric.metric, metric.base)),
-        format!("{bound}{}", figure::value(&metric.metric, metric.candidate)),
-        figure::change(metric.ratio),
-        figure::interval(metric.low, metric.high),
-        allowed(metric),
-    ]
-}
-
-/// What it may get worse by, with the sign of worse.
-pub(in crate::report) fn allowed(metric: &Compared) -> String {
-    use crate::experiment::compare::{decision::Worse, metrics::question};
-    match question(&metric.metric, metric.tolerance).worse {
-        Worse::More => figure::change(1.0 + metric.tolerance),
-        Worse::Less => figure::change(1.0 - metric.tolerance),
-    }
+    let Cells { base, candidate, change, interval, allowed } = Cells::of(metric);
+    vec![metric.metric.to_string(), base, candidate, change, interval, allowed]
 }
 
 fn verdict(metric: &Compared, paint: Paint) -> String {

@@ -1,12 +1,45 @@
 //! Figures of metrics, and changes between them, as people read them.
 
+use crate::experiment::compare::decision::Worse;
+use crate::experiment::compare::{Compared, metrics};
 use crate::scenario::Metric;
 use crate::units::Nanos;
 
 use super::layout;
 
+/// One metric's comparison as every view writes it.
+pub(in crate::report) struct Cells {
+    /// The baseline's figure.
+    pub(in crate::report) base: String,
+    /// The candidate's.
+    pub(in crate::report) candidate: String,
+    /// From the one to the other.
+    pub(in crate::report) change: String,
+    /// Where the change may lie.
+    pub(in crate::report) interval: String,
+    /// What it may get worse by, with the sign of worse.
+    pub(in crate::report) allowed: String,
+}
+
+impl Cells {
+    pub(in crate::report) fn of(metric: &Compared) -> Self {
+        let figure = |figure: f64| format!("{}{}", if metric.at_least { "≥ " } else { "" }, value(&metric.metric, figure));
+        let worst = match metrics::question(&metric.metric, metric.tolerance).worse {
+            Worse::More => 1.0 + metric.tolerance,
+            Worse::Less => 1.0 - metric.tolerance,
+        };
+        Self {
+            base: figure(metric.base),
+            candidate: figure(metric.candidate),
+            change: change(metric.ratio),
+            interval: interval(metric.low, metric.high),
+            allowed: change(worst),
+        }
+    }
+}
+
 /// A metric's figure in its own unit: `1.23 ms`, `498.7/s`, `0.1 %`.
-pub(in crate::report) fn value(metric: &Metric, value: f64) -> String {
+pub(super) fn value(metric: &Metric, value: f64) -> String {
     match metric {
         Metric::Time { .. } => Nanos(value.max(0.0).round() as u64).human(),
         Metric::Rate { .. } => layout::rate(value),
@@ -16,7 +49,7 @@ pub(in crate::report) fn value(metric: &Metric, value: f64) -> String {
 }
 
 /// A factor as a change: `+3.2 %`, `−10 %`, `×2.5`.
-pub(in crate::report) fn change(ratio: f64) -> String {
+pub(super) fn change(ratio: f64) -> String {
     let percent = (ratio - 1.0) * 100.0;
     let sign = if percent < 0.0 { "−" } else { "+" };
     match percent.abs() {
@@ -30,7 +63,7 @@ pub(in crate::report) fn change(ratio: f64) -> String {
 }
 
 /// An interval of factors: `−1.2 % to +3.4 %`.
-pub(in crate::report) fn interval(low: f64, high: f64) -> String {
+pub(super) fn interval(low: f64, high: f64) -> String {
     if low <= 0.0 || !high.is_finite() { "not yet".to_owned() } else { format!("{} to {}", change(low), change(high)) }
 }
 

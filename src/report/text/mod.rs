@@ -2,9 +2,9 @@
 
 mod capacity;
 mod compare;
-pub(super) mod figure;
 mod doctor;
 mod explain;
+mod figure;
 mod layout;
 mod replay;
 mod stream;
@@ -20,10 +20,10 @@ use crate::result::model::{Caught, Finding, Gate, Generator, Phase, PhaseName, R
 use crate::units::{ByteSize, Fraction, Nanos};
 
 pub use capacity::{write_capacity, write_scaling};
-pub(super) use compare::allowed;
 pub use compare::write_compare;
 pub use doctor::write_diagnosis;
 pub use explain::{ExplainLook, write_explanation};
+pub(super) use figure::Cells;
 use layout::{INDENT, Paint, WIDTH, count, labelled, percent, plural, time, wrap};
 pub use replay::write_replay;
 pub use sweep::write_sweep;
