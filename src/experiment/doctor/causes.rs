@@ -14,10 +14,30 @@ pub(super) fn host_and_port(url: &str, default: u16) -> (String, u16) {
     (host, uri.port_u16().unwrap_or(default))
 }
 
+/// What listens speaks TLS where the URL has none, or has none where the URL wants it: what is seen, and the cause.
+fn tls_mismatch(who: &str, url: &str, secure: bool, speech: &Speech) -> Option<(&'static str, String)> {
+    match speech {
+        Speech::Tls if !secure => Some(("it speaks TLS", format!("TLS mismatch: the {who} wants TLS, and {url} begins with http"))),
+        Speech::Http2 | Speech::Http1 if secure => {
+            Some(("it speaks without TLS", format!("TLS mismatch: {url} begins with https, and the {who} has no TLS")))
+        }
+        _ => None,
+    }
+}
+
 /// The target, by what listens there; `None` where a gRPC server may.
 pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
     let broken = |seen: &str, cause: &str, fix: &str| Some(Link::broken("target", format!("{uri}: {seen}"), cause, fix));
     let secure = uri.starts_with("https:");
+    if let Some((seen, cause)) = tls_mismatch("target", "`target.uri`", secure, speech) {
+        let fix = if secure {
+            "write http://… in `target.uri`, or turn TLS on in milvus.yaml: common.security.tlsMode: 1"
+        } else {
+            "write https://… in `target.uri` (and `target.ca_file` for a certificate of your own), or set tls off in milvus.yaml: \
+             common.security.tlsMode: 0"
+        };
+        return broken(seen, &cause, fix);
+    }
     match speech {
         Speech::Unresolved(why) => {
             broken(&format!("the name leads nowhere ({why})"), "a wrong host name, or no name service", "correct the host in `target.uri`")
@@ -26,16 +46,6 @@ pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
             &format!("no connection ({why})"),
             "port closed: no Milvus listens there, or its port is not published",
             "start Milvus; in compose publish the port (ports: [\"19530:19530\"]), or correct `target.uri`",
-        ),
-        Speech::Tls if !secure => broken(
-            "it speaks TLS",
-            "TLS mismatch: the target wants TLS, and `target.uri` begins with http",
-            "write https://… in `target.uri` (and `target.ca_file` for a certificate of your own), or set tls off in milvus.yaml: common.security.tlsMode: 0",
-        ),
-        Speech::Http2 | Speech::Http1 if secure => broken(
-            "it speaks without TLS",
-            "TLS mismatch: `target.uri` begins with https, and the target has no TLS",
-            "write http://… in `target.uri`, or turn TLS on in milvus.yaml: common.security.tlsMode: 1",
         ),
         Speech::Http1 => broken(
             "it speaks HTTP/1, not gRPC",
@@ -50,6 +60,14 @@ pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
 pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Option<Link> {
     let broken = |seen: &str, cause: &str, fix: &str| Some(Link::broken("collector", format!("{url}: {seen}"), cause, fix));
     let secure = url.starts_with("https:");
+    if let Some((seen, cause)) = tls_mismatch("collector", "the endpoint", secure, speech) {
+        let own = if secure { "http" } else { "https" };
+        return broken(
+            seen,
+            &cause,
+            &format!("write {own}://… in `trace.endpoint`; in milvus.yaml the same is trace.otlp.secure: {}", !secure),
+        );
+    }
     match speech {
         Speech::Unresolved(why) => broken(
             &format!("the name leads nowhere ({why})"),
@@ -68,16 +86,6 @@ pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Opt
                 "start the collector (or Jaeger with COLLECTOR_OTLP_ENABLED=true and port 4317 published), or correct `trace.endpoint`",
             ),
         },
-        Speech::Tls if !secure => broken(
-            "it speaks TLS",
-            "TLS mismatch: the collector wants TLS, and the endpoint begins with http",
-            "write https://… in `trace.endpoint`; in milvus.yaml the same is trace.otlp.secure: true",
-        ),
-        Speech::Http2 | Speech::Http1 if secure => broken(
-            "it speaks without TLS",
-            "TLS mismatch: the endpoint begins with https, and the collector has no TLS",
-            "write http://… in `trace.endpoint`; in milvus.yaml the same is trace.otlp.secure: false",
-        ),
         Speech::Http1 => broken(
             "it speaks HTTP/1, not gRPC",
             "wrong endpoint: that is OTLP over HTTP (4318 as a rule) or another service, and spans go by gRPC",
