@@ -75,7 +75,7 @@ pub(in crate::cli) struct CompareArguments {
     /// Where the series' directory is made
     #[arg(long, value_name = "DIR", default_value = "results", help_heading = "Live")]
     pub(in crate::cli) out: PathBuf,
-    /// Write the outcome as Markdown; `-` is standard output, $`GITHUB_STEP_SUMMARY` is added to
+    /// Write the outcome as Markdown; `-` is standard output, the file that `GITHUB_STEP_SUMMARY` names is added to
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(in crate::cli) markdown: Option<PathBuf>,
     /// Write the outcome as JUnit XML, a test for each metric

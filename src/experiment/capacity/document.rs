@@ -106,7 +106,7 @@ impl From<&Latency> for Curve {
 pub struct Beside {
     /// In the fastest probe that passed.
     pub passing: Explained,
-    /// In the slowest that failed.
+    /// In the fastest that failed: beyond the edge for certain.
     pub failing: Explained,
 }
 
