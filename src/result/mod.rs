@@ -46,5 +46,3 @@ pub const REQUESTS_FILE: &str = "requests.jsonl";
 pub const SPANS_FILE: &str = "spans.jsonl";
 /// Of a run that replays another: the verdicts.
 pub const REPLAY_FILE: &str = "replay.json";
-/// The report for a browser.
-pub const REPORT_FILE: &str = "report.html";

@@ -44,21 +44,20 @@ pub fn variance(series: &[f64], mean: f64) -> Variance {
     Variance { single, long_run: (2.0 * sum - single).max(single) }
 }
 
-/// How many independent values `series` is worth for its mean, from 1 to its length; 0 for an empty one.
-#[must_use]
-pub fn effective_size(series: &[f64]) -> f64 {
-    if series.is_empty() {
-        return 0.0;
-    }
-    let n = series.len() as f64;
-    let mean = series.iter().sum::<f64>() / n;
-    (n / variance(series, mean).inflation()).max(1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stats::simulate;
+
+    /// How many independent values `series` is worth for its mean, from 1 to its length; 0 for an empty one.
+    fn effective_size(series: &[f64]) -> f64 {
+        if series.is_empty() {
+            return 0.0;
+        }
+        let n = series.len() as f64;
+        let mean = series.iter().sum::<f64>() / n;
+        (n / variance(series, mean).inflation()).max(1.0)
+    }
 
     #[test]
     fn a_series_with_known_memory_is_worth_its_closed_form() {

@@ -129,12 +129,6 @@ impl Batches {
         filled.map(|(before, batch)| (before, batch.weighted_median / batch.count as f64)).collect()
     }
 
-    /// The medians alone.
-    #[must_use]
-    pub fn medians_ns(&self) -> Vec<f64> {
-        self.timed_medians_ns().into_iter().map(|(_, median)| median).collect()
-    }
-
     /// How many independent samples all of them are worth when quantile `q` is estimated, from 0 to their number.
     ///
     /// The share of values beyond the quantile, second by second, has a long-run variance; independent samples would have

@@ -100,27 +100,7 @@ pub fn binomial_counts(n: u64, p: f64, confidence: f64) -> (u64, u64) {
     (low, high)
 }
 
-/// The exact interval of a share of which `successes` of `n` were seen; the whole of [0, 1] for n = 0.
-///
-/// Clopper & Pearson, *Biometrika* 26 (1934) 404: the chances under which as few, or as many, would be a tail event.
-#[must_use]
-pub fn exact_share(successes: u64, n: u64, confidence: f64) -> Interval {
-    let tail = (1.0 - confidence) / 2.0;
-    // Bisection on the chance: both conditions are monotone in it. 60 halvings are below f64's step.
-    let solve = |too_high: &dyn Fn(f64) -> bool| {
-        let (mut low, mut high) = (0.0_f64, 1.0_f64);
-        for _ in 0..60 {
-            let middle = f64::midpoint(low, high);
-            if too_high(middle) { high = middle } else { low = middle }
-        }
-        f64::midpoint(low, high)
-    };
-    let low = if successes == 0 { 0.0 } else { solve(&|p| 1.0 - binomial_cdf(successes - 1, n, p) > tail) };
-    let high = if successes >= n { 1.0 } else { solve(&|p| binomial_cdf(successes, n, p) < tail) };
-    Interval { low, high }
-}
-
-/// The score interval of a share: narrower than the exact one, right on average; the whole of [0, 1] for n = 0.
+/// The score interval of a share: narrower than the exact one (Clopper and Pearson's), right on average; the whole of [0, 1] for n = 0.
 ///
 /// Wilson, *J. Am. Stat. Assoc.* 22 (1927) 209; `n` may be an effective count.
 #[must_use]

@@ -43,14 +43,6 @@ pub fn ratio(baseline: &[f64], candidate: &[f64], confidence: f64) -> Option<Rat
     Some(Ratio { rounds, ratio: middle.exp(), low: interval.low.exp(), high: interval.high.exp(), p_value })
 }
 
-/// The confidence each of `comparisons` intervals needs for all of them to hold together with `confidence`.
-///
-/// Bonferroni's inequality; intervals, unlike p-values, have no simple step-down.
-#[must_use]
-pub fn simultaneous(confidence: f64, comparisons: usize) -> f64 {
-    1.0 - (1.0 - confidence) / comparisons.max(1) as f64
-}
-
 /// p-values adjusted for being looked at together, in their order: each may be held against the one α of all.
 ///
 /// Holm, *Scandinavian Journal of Statistics* 6 (1979) 65: never weaker than Bonferroni's, and as free of assumptions.
@@ -115,11 +107,5 @@ mod tests {
         }
         assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
         assert!(holm(&[]).is_empty());
-    }
-
-    #[test]
-    fn intervals_looked_at_together_are_wider() {
-        assert!((simultaneous(0.95, 5) - 0.99).abs() < 1e-12);
-        assert_eq!((simultaneous(0.95, 1), simultaneous(0.95, 0)), (0.95, 0.95));
     }
 }

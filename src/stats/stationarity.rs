@@ -4,7 +4,7 @@
 //! its user would: did the level change, by how much, and could memory of the series alone explain it? Figures are
 //! compared as logarithms, so that sizes are ratios. Noise is the long-run variance of what the best-fitting step or line
 //! leaves ([`super::autocorrelation`]), so a queue's slow swings are not taken for news. Intended for medians of seconds
-//! ([`super::batches::Batches::medians_ns`]): a mean would turn one stalled second into a new level.
+//! ([`super::batches::Batches::timed_medians_ns`]): a mean would turn one stalled second into a new level.
 
 use super::ALPHA_EACH;
 use super::autocorrelation;

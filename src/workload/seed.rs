@@ -69,13 +69,6 @@ impl Draws {
     pub const fn split(self, n: u64) -> Self {
         Self { origin: mix(self.at(n) ^ STEP) }
     }
-
-    /// The `n`-th number as a fraction in [0, 1), in steps of 2^-53.
-    #[must_use]
-    #[inline]
-    pub const fn fraction_at(self, n: u64) -> f64 {
-        (self.at(n) >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
-    }
 }
 
 /// Spreads every bit over all 64.
@@ -121,15 +114,5 @@ mod tests {
             let agree = (0..10_000).filter(|&n| (one.at(n) ^ two.at(n)) >> bit & 1 == 0).count();
             assert!(agree.abs_diff(5_000) < 250, "bit {bit} agrees {agree} times in 10,000");
         }
-    }
-
-    #[test]
-    fn fractions_fill_the_unit_interval() {
-        // Mean 1/2 with a standard deviation of sqrt(1/12/n): five of them.
-        let draws = Seed(3).draws(Purpose::Arrivals, 0).split(9);
-        let n = 100_000;
-        let mean = (0..n).map(|at| draws.fraction_at(at)).sum::<f64>() / n as f64;
-        assert!((mean - 0.5).abs() < 5.0 * (1.0 / 12.0 / n as f64).sqrt(), "mean {mean}");
-        assert!((0..n).all(|at| (0.0..1.0).contains(&draws.fraction_at(at))));
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::result::ResultError;
 use crate::tail::jaeger::JaegerError;
-use crate::tail::traces::{DocumentError, TracesError};
+use crate::tail::traces::TracesError;
 
 /// So many names are listed at most.
 const MOST_LISTED: usize = 20;
@@ -21,14 +21,6 @@ pub enum ExplainError {
     /// Jaeger gave none.
     #[error(transparent)]
     Jaeger(Box<JaegerError>),
-    /// Jaeger gave something else.
-    #[error("cannot understand what Jaeger at {url} answered")]
-    Answer {
-        /// Where.
-        url: String,
-        /// Why.
-        source: DocumentError,
-    },
     /// A run without traces.
     #[error("`{path}` holds no traces: {why}")]
     NoTraces {

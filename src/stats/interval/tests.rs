@@ -42,19 +42,6 @@ fn a_million_draws_are_as_normal_as_the_limit_theorem_says() {
 }
 
 #[test]
-fn the_exact_interval_is_that_of_the_textbooks() {
-    // Zero of n: 1 − (α/2)^(1/n). 8 of 20: 0.1912 to 0.6395 (scipy.stats.binomtest(8, 20).proportion_ci()).
-    let none = exact_share(0, 100, 0.95);
-    assert_eq!(none.low, 0.0);
-    close(none.high, 1.0 - 0.025_f64.powf(0.01), 1e-9);
-    let some = exact_share(8, 20, 0.95);
-    close(some.low, 0.191_190_06, 1e-7);
-    close(some.high, 0.639_457_41, 1e-7);
-    assert_eq!(exact_share(5, 5, 0.95).high, 1.0);
-    assert_eq!(exact_share(0, 0, 0.95), Interval { low: 0.0, high: 1.0 });
-}
-
-#[test]
 fn the_score_interval_is_that_of_the_textbooks() {
     // 8 of 20 (scipy, method "wilson"): 0.2188 to 0.6134.
     let found = wilson_share(0.4, 20.0, 0.95);
