@@ -70,6 +70,7 @@ pub(super) fn interval(low: f64, high: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::compare::{Figures, Verdict};
 
     #[test]
     fn changes_have_a_sign_and_never_more_digits_than_mean_something() {
@@ -80,6 +81,28 @@ mod tests {
         }
         assert_eq!(interval(0.99, 1.02), "−1.0 % to +2.0 %");
         assert_eq!(interval(0.0, f64::INFINITY), "not yet");
+    }
+
+    #[test]
+    fn lower_bounds_are_marked_and_what_is_allowed_has_the_sign_of_worse() {
+        let of = |metric: &str, at_least| Compared {
+            metric: metric.parse().unwrap(),
+            verdict: Verdict::Ok,
+            ratio: 1.0,
+            low: 0.99,
+            high: 1.01,
+            rounds: 4,
+            tolerance: 0.05,
+            base: 1e6,
+            candidate: 2e6,
+            at_least,
+            more_rounds: None,
+            figures: Figures::default(),
+        };
+        let bounded = Cells::of(&of("r.response.p99", true));
+        assert_eq!((bounded.base.as_str(), bounded.candidate.as_str()), ("≥ 1.00 ms", "≥ 2.00 ms"));
+        assert_eq!(Cells::of(&of("r.response.p99", false)).base, "1.00 ms");
+        assert_eq!(["r.response.p99", "r.rate"].map(|metric| Cells::of(&of(metric, false)).allowed), ["+5.0 %", "−5.0 %"]);
     }
 
     #[test]
