@@ -53,9 +53,13 @@ pub(super) enum Operation {
 /// Deeper nesting is refused rather than left to the stack.
 const DEEPEST: usize = 64;
 
+/// So many operators that make chains (`a or b or c`) in one expression: a chain is a tree as deep as it is long, and a longer one is refused
+/// rather than left to the stack.
+const MOST_OPERATORS: usize = 1_000;
+
 /// Reads an expression that is not empty.
 pub(super) fn parse(text: &str) -> Result<Expression, FilterError> {
-    let mut parser = Parser { tokens: tokens(text)?, next: 0, end: text.len(), depth: 0 };
+    let mut parser = Parser { tokens: tokens(text)?, next: 0, end: text.len(), depth: 0, operators: 0 };
     let expression = parser.or()?;
     match parser.tokens.get(parser.next) {
         None => Ok(expression),
@@ -68,6 +72,7 @@ struct Parser {
     next: usize,
     end: usize,
     depth: usize,
+    operators: usize,
 }
 
 impl Parser {
@@ -106,6 +111,12 @@ impl Parser {
         self.mark(&[mark]).map(drop).ok_or_else(|| self.error(format!("`{mark}` was expected")))
     }
 
+    /// Counts one more link of a chain.
+    fn operator(&mut self) -> Result<(), FilterError> {
+        self.operators += 1;
+        if self.operators > MOST_OPERATORS { Err(self.error(format!("more than {MOST_OPERATORS} operators"))) } else { Ok(()) }
+    }
+
     fn or(&mut self) -> Result<Expression, FilterError> {
         self.depth += 1;
         if self.depth > DEEPEST {
@@ -113,6 +124,7 @@ impl Parser {
         }
         let mut left = self.and()?;
         while self.keyword("or") || self.mark(&["||"]).is_some() {
+            self.operator()?;
             left = Expression::Or(Box::new(left), Box::new(self.and()?));
         }
         self.depth -= 1;
@@ -122,6 +134,7 @@ impl Parser {
     fn and(&mut self) -> Result<Expression, FilterError> {
         let mut left = self.not()?;
         while self.keyword("and") || self.mark(&["&&"]).is_some() {
+            self.operator()?;
             left = Expression::And(Box::new(left), Box::new(self.not()?));
         }
         Ok(left)
@@ -162,6 +175,9 @@ impl Parser {
         let mut chain: Option<Expression> = None;
         let mut left = left;
         while let Some(mark) = self.mark(&["==", "!=", "<=", ">=", "<", ">"]) {
+            if chain.is_some() {
+                self.operator()?;
+            }
             let right = self.sum()?;
             let compared = Expression::Compare(comparison_of(mark), Box::new(left), Box::new(right.clone()));
             chain = Some(match chain {
@@ -176,6 +192,7 @@ impl Parser {
     fn sum(&mut self) -> Result<Expression, FilterError> {
         let mut left = self.product()?;
         while let Some(mark) = self.mark(&["+", "-"]) {
+            self.operator()?;
             let operation = if mark == "+" { Operation::Add } else { Operation::Subtract };
             left = Expression::Arithmetic(operation, Box::new(left), Box::new(self.product()?));
         }
@@ -185,6 +202,7 @@ impl Parser {
     fn product(&mut self) -> Result<Expression, FilterError> {
         let mut left = self.signed()?;
         while let Some(mark) = self.mark(&["*", "/", "%"]) {
+            self.operator()?;
             let operation = match mark {
                 "*" => Operation::Multiply,
                 "/" => Operation::Divide,

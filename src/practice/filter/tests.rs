@@ -111,3 +111,15 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_chain_that_is_too_long_for_the_stack_is_refused() {
+    let chain = |terms: usize, between: &str| vec!["id == 1"; terms].join(between);
+    assert_eq!([passing(&chain(1_000, " or ")), passing(&chain(1_000, " and "))], [[1], [1]]);
+    let schema = test_collection().schema;
+    let sum = format!("id < {}", vec!["1"; 100_000].join(" + "));
+    for text in [chain(100_000, " or "), chain(100_000, " && "), sum, vec!["id"; 100_000].join(" <= ")] {
+        let refusal = Filter::new(&text, &schema).map(drop).unwrap_err();
+        assert!(refusal.to_string().contains("more than 1000 operators"), "{refusal}");
+    }
+}
