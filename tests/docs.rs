@@ -5,14 +5,18 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
+use tailtrace::experiment::capacity::{self, Beside, Capacity, Curve, ProbeRow, Purpose, Verdict};
+use tailtrace::experiment::{Diagnosis, Link};
 use tailtrace::result::WallTime;
 use tailtrace::result::model::{
     Arrivals, ClientOnly, Evidence, Exemplar, Failures, Finding, Floor, Forward, Gate, Lane, Latency, LevelShift, Outliers,
     OutliersOfStream, Phase, PhaseName, Recall, RunDocument, Second, Severity, SlowRequest, Stationarity, Stream, Trend,
 };
 use tailtrace::scenario;
+use tailtrace::tail::{self, About, Above, Bar, Difference, Explanation, Part, Place, Subject, Traced, Waterfall, Waterfalls};
 
 /// Heading, and the schema's name for what stands under it; in the order of a scenario file.
 const TABLES: [(&str, &str); 16] = [
@@ -197,6 +201,98 @@ fn every_key_of_the_run_document_is_explained() {
     assert!(all.len() > 90, "{} keys found", all.len());
     let missing: Vec<_> = all.iter().filter(|key| !text.contains(&format!("`{key}`"))).collect();
     assert!(missing.is_empty(), "docs/result-format.md does not name {missing:?}");
+}
+
+/// An explanation in which nothing is left out.
+fn full_explanation() -> Explanation {
+    let parts =
+        |ns| vec![Part { place: Arc::new(Place { service: String::new(), span: String::new(), path: String::new() }), self_ns: ns }];
+    let of = |ns| Traced {
+        trace_id: String::new(),
+        sequence: None,
+        at_ns: 0,
+        response_ns: ns,
+        weight: 1.0,
+        why: None,
+        joined: true,
+        parts: parts(ns),
+    };
+    let subject = Subject { traced: (1..=2_000).map(|n| of(n * n)).collect(), ..Subject::default() };
+    let mut explanation = tail::explain(&[&subject], Above::DEFAULT);
+    let waterfall = || Some(Waterfall { spans: vec![Bar::default()], left_out: 1, ..Waterfall::default() });
+    let stream = &mut explanation.streams[0];
+    assert!(stream.what_if.is_some() && !stream.rows.is_empty(), "{stream:?}");
+    stream.representativeness.push(Difference { about: About::Number, traced: 1.0, all: 1.0 });
+    stream.waterfalls = Waterfalls { slowest: waterfall(), typical: waterfall() };
+    explanation
+}
+
+/// A diagnosis in which nothing is left out.
+fn full_diagnosis() -> Diagnosis {
+    let link = Link { name: String::new(), ok: None, seen: String::new(), cause: None, fix: None };
+    Diagnosis { whole: false, links: vec![link], trace_id: None, notes: Vec::new() }
+}
+
+/// A capacity in which nothing is left out.
+fn full_capacity() -> Capacity {
+    let explained = || capacity::Explained { rate_per_s: 1.0, sentence: String::new(), named: None, run: PathBuf::new() };
+    let probe = ProbeRow {
+        rate_per_s: 1.0,
+        achieved_per_s: 1.0,
+        passed: None,
+        why: String::new(),
+        purpose: Purpose::Edge,
+        length_ns: 1,
+        response: Curve::default(),
+        slos: vec![Gate { value_ns: Some(1), value: Some(1.0), at_least: true, ..Gate::default() }],
+        run: PathBuf::new(),
+    };
+    Capacity {
+        schema: capacity::SCHEMA,
+        scenario: String::new(),
+        stream: String::new(),
+        slos: Vec::new(),
+        partial: false,
+        verdict: Verdict::Found,
+        rate_per_s: None,
+        low_per_s: None,
+        high_per_s: None,
+        confidence: 0.95,
+        confirmed_per_s: None,
+        first_failing_per_s: None,
+        reason: String::new(),
+        probes: vec![probe],
+        explained: Some(Beside { passing: explained(), failing: explained() }),
+        trouble: vec![String::new()],
+        directory: PathBuf::new(),
+    }
+}
+
+/// The part of the document that begins with this text, up to the next heading of its level.
+fn section<'a>(text: &'a str, begin: &str) -> &'a str {
+    let (_, rest) = text.split_once(begin).unwrap_or_else(|| panic!("docs/result-format.md holds no `{begin}`"));
+    rest.split("\n## ").next().unwrap_or_default()
+}
+
+#[test]
+fn every_key_of_what_explain_doctor_and_capacity_print_is_explained_where_they_are() {
+    let (_, text) = document("result-format.md");
+    for (begin, printed, at_least) in [
+        ("## What `explain --json` prints", serde_json::to_value(full_explanation()).unwrap(), 60),
+        ("## What `doctor --json` prints", serde_json::to_value(full_diagnosis()).unwrap(), 9),
+        ("`capacity.json`, schema `tailtrace.capacity/1`", serde_json::to_value(full_capacity()).unwrap(), 30),
+    ] {
+        let mut all = Vec::new();
+        keys(&printed, &mut all);
+        all.sort();
+        all.dedup();
+        assert!(all.len() >= at_least, "{begin}: {} keys found", all.len());
+        // What begins and ends every such document, and a list of percentiles, stand for themselves.
+        let known = ["schema", "streams", "p90_ns", "p95_ns", "p99_ns", "at_least"];
+        let of = section(&text, begin);
+        let missing: Vec<_> = all.iter().filter(|key| !known.contains(&key.as_str()) && !of.contains(&format!("`{key}`"))).collect();
+        assert!(missing.is_empty(), "{begin}: {missing:?} is not explained in docs/result-format.md");
+    }
 }
 
 #[test]

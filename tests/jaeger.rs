@@ -2,9 +2,11 @@
 
 mod jaeger_server;
 
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use jaeger_server::{Answer, JaegerServer};
+use assert_cmd::cargo::cargo_bin;
+use jaeger_server::{AUTHORITY, Answer, JaegerServer};
 use tailtrace::tail::jaeger::{Jaeger, JaegerError, Search};
 use tailtrace::units::{ByteSize, Nanos};
 
@@ -137,4 +139,39 @@ fn what_is_no_url_of_a_jaeger_is_refused_without_showing_a_secret() {
         let text = Jaeger::new(url).unwrap_err().to_string();
         assert!(text.contains(part) && text.contains("http://localhost:16686") && !text.contains("s3cret"), "{text}");
     }
+}
+
+/// What a TLS server with a certificate of its own authority is asked through, as it is typed; who is trusted is in the environment.
+fn explained(url: &str, trusting: Option<&str>) -> (Option<i32>, String) {
+    let mut command = Command::new(cargo_bin!("tailtrace"));
+    command.args(["explain", "--jaeger", url, "--service", "milvus-client"]).env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
+    if let Some(file) = trusting {
+        command.env("SSL_CERT_FILE", file);
+    }
+    let output = command.output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_jaeger_behind_tls_is_asked_where_its_certificate_is_trusted_and_else_it_is_said_what_to_do() {
+    let server = JaegerServer::start_secure(|_| Answer::Says(200, r#"{"data":["standalone"],"errors":null}"#.to_owned()));
+    // Asked, and answered: it has no such service.
+    let (status, said) = explained(&server.url_by_name(), Some(AUTHORITY));
+    assert!(status == Some(2) && said.contains("no span of service `milvus-client`") && said.contains("`standalone`"), "{said}");
+    let (status, said) = explained(&server.url_by_name(), None);
+    assert!(status == Some(2) && said.contains("cannot trust the certificate") && said.contains("SSL_CERT_FILE"), "{said}");
+    let (status, said) = explained(&server.url(), Some(AUTHORITY));
+    assert!(status == Some(2) && said.contains("a name that the certificate holds") && said.contains("localhost"), "{said}");
+}
+
+#[test]
+fn https_where_there_is_no_tls_and_http_where_there_is_are_told_apart_from_an_untrusted_certificate() {
+    let (plain, secure) = (answering(200, EMPTY), JaegerServer::start_secure(|_| Answer::Says(200, EMPTY.to_owned())));
+    let asked = |url: &str| Jaeger::new(url).unwrap().services().unwrap_err();
+    let untrusted = asked(&secure.url_by_name());
+    assert!(matches!(untrusted, JaegerError::Untrusted { .. }) && std::error::Error::source(&untrusted).is_some(), "{untrusted:?}");
+    let no_tls = asked(&plain.url().replace("http://", "https://"));
+    assert!(matches!(no_tls, JaegerError::NoJaeger { .. }) && no_tls.to_string().contains("speaks no TLS"), "{no_tls:?}");
+    let no_http = asked(&secure.url().replace("https://", "http://"));
+    assert!(matches!(no_http, JaegerError::NoJaeger { .. }), "{no_http:?}");
 }

@@ -108,7 +108,7 @@ impl Explained {
     /// The sentence about [`Explained::what_if`].
     #[must_use]
     pub fn what_if_sentence(&self) -> Option<String> {
-        self.what_if.as_ref().map(words::what_if)
+        words::what_if(self)
     }
 }
 

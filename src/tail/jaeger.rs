@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rustls::CertificateError;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::units::{ByteSize, Nanos};
@@ -47,6 +48,16 @@ pub enum JaegerError {
         url: String,
         /// Why.
         source: Box<ureq::Error>,
+    },
+    /// Its certificate is not good for that URL.
+    #[error("cannot trust the certificate of Jaeger at {url}; {next}")]
+    Untrusted {
+        /// What was asked for.
+        url: String,
+        /// What to do.
+        next: &'static str,
+        /// Why.
+        source: Box<rustls::Error>,
     },
     /// It took too long.
     #[error(
@@ -219,12 +230,41 @@ impl Jaeger {
 
     fn failed(&self, url: &str, error: ureq::Error) -> JaegerError {
         let url = url.to_owned();
+        match tls_error(&error) {
+            Some(rustls::Error::InvalidCertificate(why)) => {
+                return JaegerError::Untrusted { url, next: next_step(why), source: Box::new(why.clone().into()) };
+            }
+            Some(rustls::Error::InvalidMessage(_)) => return no_jaeger(&url, "it speaks no TLS, and the URL begins with https://"),
+            _ => {}
+        }
         match error {
             ureq::Error::Timeout(_) => JaegerError::Slow { url, within: self.within.human() },
             ureq::Error::BodyExceedsLimit(_) => JaegerError::Large { url, limit: self.largest },
             ureq::Error::Protocol(_) | ureq::Error::Http(_) => no_jaeger(&url, &error.to_string()),
             source => JaegerError::Unreachable { url, source: Box::new(source) },
         }
+    }
+}
+
+/// The error of TLS in one of the HTTP client.
+fn tls_error(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+/// What to do about a certificate.
+fn next_step(why: &CertificateError) -> &'static str {
+    match why {
+        CertificateError::UnknownIssuer => {
+            "add who signed it to the certificates of this machine, or name a PEM file of theirs in the environment variable SSL_CERT_FILE"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "write the URL with a name that the certificate holds"
+        }
+        _ => "have it renewed, and see that this machine's clock is right",
     }
 }
 

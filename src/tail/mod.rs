@@ -14,11 +14,14 @@ mod explanation;
 mod folded;
 mod groups;
 pub mod jaeger;
+#[cfg(test)]
+mod made;
 pub mod management;
 mod representative;
 #[cfg(test)]
 pub(crate) mod sketch;
 mod subject;
+mod too_few;
 pub mod traces;
 mod tree;
 mod verdict;

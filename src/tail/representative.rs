@@ -98,3 +98,76 @@ fn by_clump(tail: &[&Traced]) -> Vec<f64> {
     of.into_iter().zip(tail).for_each(|(clump, one)| weights[clump] += one.weight);
     weights
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tail::Above;
+    use crate::tail::made::{TYPICAL_MS, subject, traced};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    /// 10,000 searches, 100 of them slow, 50 ms each and one a second; `slow` lists those that are traced: when (s), how long (ms), and
+    /// for how many each stands.
+    fn searches(slow: &[(u64, u64, f64)]) -> Subject {
+        let requests = slow.iter().map(|(at, ms, weight)| traced(at * 1_000, *weight, &[("Proxy-Search", *ms)]));
+        let mut subject = subject(&[(TYPICAL_MS, 9_900), (50, 100)], requests.collect());
+        subject.sample_fraction = slow.first().map(|(_, _, weight)| 1.0 / weight);
+        subject.slow_seconds = (0..100).map(|second| (second * SECOND, 1)).collect();
+        subject
+    }
+
+    fn found(subject: &Subject) -> Vec<Difference> {
+        differences(subject, &Groups::of(subject, Above::Time(crate::units::Nanos::from_millis(20))).unwrap())
+    }
+
+    fn abouts(subject: &Subject) -> Vec<About> {
+        found(subject).into_iter().map(|difference| difference.about).collect()
+    }
+
+    #[test]
+    fn a_fifth_of_all_slow_ones_taken_at_random_is_like_them() {
+        let fifth: Vec<_> = (0..20).map(|n| (5 * n, 50, 5.0)).collect();
+        assert_eq!(found(&searches(&fifth)), []);
+    }
+
+    #[test]
+    fn traces_that_stand_for_a_fifth_of_the_slow_ones_are_not_all_there() {
+        let lost: Vec<_> = (0..20).map(|n| (5 * n, 50, 1.0)).collect();
+        assert_eq!(found(&searches(&lost)), [Difference { about: About::Number, traced: 20.0, all: 100.0 }]);
+    }
+
+    #[test]
+    fn slow_ones_that_took_longer_than_all_slow_ones_are_others() {
+        let longer: Vec<_> = (0..20).map(|n| (5 * n, 80, 5.0)).collect();
+        let mut subject = searches(&longer);
+        // Some of those that nobody traced took as long, so that 80 ms is possible.
+        subject.all.as_mut().unwrap().record_n(90_000_000, 2);
+        assert_eq!(abouts(&subject), [About::Latency]);
+    }
+
+    #[test]
+    fn slow_ones_of_the_first_fifth_of_the_run_are_not_those_of_all_of_it() {
+        let early: Vec<_> = (0..20).map(|n| (n, 50, 5.0)).collect();
+        let found = found(&searches(&early));
+        assert_eq!(found.iter().map(|difference| difference.about).collect::<Vec<_>>(), [About::Time]);
+        // By 20 s all of the traced ones were over, and 20 or 21 of 100.
+        assert!((found[0].traced - 0.8).abs() < 0.011, "{found:?}");
+    }
+
+    #[test]
+    fn what_two_traces_can_show_by_chance_is_no_difference() {
+        // Both at the beginning, and both longer than the mean: nothing that two could prove.
+        let mut subject = searches(&[(0, 70, 50.0), (2, 70, 50.0)]);
+        subject.all.as_mut().unwrap().record_n(90_000_000, 2);
+        assert_eq!(found(&subject), []);
+    }
+
+    #[test]
+    fn nothing_is_held_against_what_is_not_known() {
+        // As many as would be too many, were it known how many there are.
+        let of_others: Vec<_> = (0..20).map(|n| (5 * n, 50, 5.0)).collect();
+        assert_eq!(found(&Subject { all: None, ..searches(&of_others) }), []);
+        assert_eq!(found(&searches(&[])), []);
+    }
+}

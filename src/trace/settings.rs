@@ -32,7 +32,9 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "forward_url")]
     pub forward: Option<String>,
     /// The Jaeger whose pages links lead to, such as `http://localhost:16686`. Where spans go elsewhere than to the built-in
-    /// collector, the traces of the tail and of some typical requests are fetched from it when the run is over.
+    /// collector, the traces of the tail and of some typical requests are fetched from it when the run is over. An `https://` one
+    /// needs a certificate that the machine trusts, or that is signed by one in the PEM file that the environment variable
+    /// `SSL_CERT_FILE` names.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "jaeger_url")]
     pub jaeger: Option<String>,
     /// What travels with a request, so that Milvus joins its trace. Left out: `traceparent`.

@@ -86,6 +86,18 @@ pub(super) fn order(strata: &[Stratum]) -> Vec<(usize, usize)> {
     order
 }
 
+/// Gives each request the chance that its trace had of being asked for: that of those of its stratum who had their turn, `asked` of
+/// each; 0 where it stands in none.
+pub(super) fn set_chances(requests: &mut [Request], strata: &[Stratum], asked: &[usize]) {
+    for request in requests.iter_mut() {
+        request.traced_keep_probability = 0.0;
+    }
+    for (stratum, asked) in strata.iter().zip(asked) {
+        let chance = *asked as f64 / stratum.members.len().max(1) as f64;
+        stratum.members.iter().for_each(|at| requests[*at].traced_keep_probability = chance);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -74,7 +74,7 @@ impl Fetch<'_> {
     /// Fetches, writes `spans.jsonl`, and gives each request the chance that its trace had.
     pub(super) fn keep(&self, requests: &mut [Request]) -> Result<Fetched, ResultError> {
         let begin = now();
-        let mut strata = choice::strata(requests, self.bounds, self.shown, self.seed);
+        let strata = choice::strata(requests, self.bounds, self.shown, self.seed);
         let order = choice::order(&strata);
         let figures = model::Evidence { jaeger: self.jaeger.to_owned(), ..model::Evidence::default() };
         let mut fetched = Fetched { figures, ..Fetched::default() };
@@ -94,14 +94,7 @@ impl Fetch<'_> {
             let _ = std::fs::remove_file(&path);
             return Ok(fetched);
         }
-        // The chance of all others of the stratum is that of those who had their turn.
-        for request in requests.iter_mut() {
-            request.traced_keep_probability = 0.0;
-        }
-        for (stratum, asked) in strata.iter_mut().zip(asked) {
-            let chance = asked as f64 / stratum.members.len().max(1) as f64;
-            stratum.members.drain(..).for_each(|at| requests[at].traced_keep_probability = chance);
-        }
+        choice::set_chances(requests, &strata, &asked);
         Ok(fetched)
     }
 
@@ -251,3 +244,6 @@ pub(super) fn mark_gone(streams: &mut [model::Stream], gone: &HashSet<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
