@@ -104,11 +104,14 @@ fn bad_input_gets_one_clear_message_and_status_two() {
     let here = folder(RIGHT);
     fs::write(here.path().join("binary.toml"), [0xff, 0xfe, 0x00]).unwrap();
     fs::write(here.path().join("long.toml"), vec![b'#'; (1 << 20) + 1]).unwrap();
+    fs::create_dir(here.path().join("newer")).unwrap();
+    fs::write(here.path().join("newer/run.json"), r#"{"schema": "tailtrace.run/9", "plan": {"target": {"uri": "practice"}}}"#).unwrap();
     for (arguments, parts) in [
         (&["check", "nowhere.toml"][..], &["cannot read the scenario `nowhere.toml`", "No such file"][..]),
         (&["check", "."], &["cannot read the scenario `.`", "directory"]),
         (&["check", "binary.toml"], &["cannot read the scenario `binary.toml`", "UTF-8"]),
         (&["check", "long.toml"], &["1048577 bytes"]),
+        (&["check", "newer"], &["newer/run.json", "schema `tailtrace.run/9`", "give the scenario file"]),
         (&["check"], &["<SCENARIO>", "Usage:"]),
         (&["check", "s.toml", "--sett", "a=b"], &["--sett", "--set"]),
         (&["check", "s.toml", "--seed", "-1"], &["-1", "Usage:"]),
@@ -132,6 +135,8 @@ fn bad_input_gets_one_clear_message_and_status_two() {
         (&["practice", "--max-queue", "5"], &["--max-queue 5", "needs `servers`"]),
         (&["practice", "--port", "70000"], &["70000", "65535"]),
         (&["practice", "--listen", "localhost"], &["--listen", "invalid IP address"]),
+        (&["practice", "--listen", "192.0.2.1"], &["192.0.2.1:19530", "no such address", "127.0.0.1"]),
+        (&["explain", "newer", "--last", "5m"], &["--last", "cannot be used with"]),
         (&["practice", "--otlp", "localhost"], &["--otlp", "http://localhost:4317"]),
         (&["completions", "cmd"], &["invalid value 'cmd'", "bash"]),
     ] {
@@ -215,6 +220,7 @@ fn what_cannot_be_replayed_is_said_before_anything_is_sent() {
         (&["replay", "begun", "--rate", "20"], &["--rate", "500/s"]),
         (&["replay", "begun", "--load", "half"], &["half", "same", "none"]),
         (&["replay", "begun", "--set", "readers.top_k=3"], &["--set changes what `readers` sends"]),
+        (&["replay", "begun", "--set", "seed=3"], &["--set changes seed"]),
         (&["replay", "begun", "--set", "readers.rat=3/s"], &["unknown key `rat`", "did you mean `rate`?"]),
     ] {
         let output = tailtrace(here.path(), arguments);

@@ -153,11 +153,15 @@ fn a_slow_span_is_named_where_all_requests_are_traced_and_the_table_says_what_it
 fn bad_input(run: &Run) {
     let path = run.path.display().to_string();
     let spans = run.path.join("spans.jsonl").display().to_string();
+    let half = tempfile::tempdir().unwrap();
+    fs::copy(run.path.join("run.json"), half.path().join("run.json")).unwrap();
+    let cut = half.path().display().to_string();
     for (arguments, words) in [
         (vec!["explain", "nowhere"], vec!["nowhere", "run directory"]),
         (vec!["explain", path.as_str(), "--stream", "writers"], vec!["`writers`", "`readers`"]),
         (vec!["explain", path.as_str(), "--above", "p100"], vec!["p99.9", "50ms"]),
         (vec!["explain", path.as_str(), "--service", "x"], vec!["--service"]),
+        (vec!["explain", cut.as_str()], vec!["only half there", "`latency.hlog` is missing"]),
         (vec!["explain"], vec!["--traces", "--jaeger"]),
         (vec!["explain", "--traces", spans.as_str()], vec!["--service"]),
         (vec!["explain", "--traces", spans.as_str(), "--service", "nobody"], vec!["`nobody`", "`standalone`, `tailtrace`"]),
@@ -171,6 +175,10 @@ fn bad_input(run: &Run) {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
         assert!(words.iter().all(|word| said.contains(word)) && output.stdout.is_empty(), "{arguments:?}: {said}");
     }
+    // Nothing is slow enough: there is no table of nothing.
+    let output = run.explain(&["--above", "1h"]);
+    let said = text(&output.stdout);
+    assert!(output.status.success() && said.contains("No tail") && !said.contains("excess"), "{said}");
     // The same spans as another client's: nothing is known of how they were sampled, and that is said.
     let output = tailtrace(&["explain", "--traces", &spans, "--service", "tailtrace", "--operation", "Search", "--json"], Path::new("."));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();

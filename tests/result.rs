@@ -68,12 +68,24 @@ fn a_run_that_ended_reads_back_as_it_was_written() {
     assert_eq!(stored.requests().unwrap().iter().map(|request| request.sequence).collect::<Vec<_>>(), [0, 1, 2, 9]);
     assert_eq!(stored.spans_file(), None);
     assert_eq!(result::read(&run.path().join("run.json")).unwrap(), stored, "the document's own path will do");
+
+    stored.check_whole().unwrap();
+    let requests = run.path().join("requests.jsonl");
+    let lines = std::fs::read_to_string(&requests).unwrap();
+    std::fs::write(&requests, &lines[..lines.len() - 3]).unwrap();
+    assert!(stored.requests().unwrap_err().to_string().contains("`requests.jsonl` holds 3 of 4 requests; copy the whole"));
+    std::fs::remove_file(run.path().join("latency.hlog")).unwrap();
+    let error = result::read(run.path()).unwrap().check_whole().unwrap_err().to_string();
+    assert!(error.contains("only half there: `latency.hlog` is missing"), "{error}");
 }
 
 #[test]
 fn a_run_that_was_killed_keeps_its_seconds_and_says_that_it_is_partial() {
     let place = tempfile::tempdir().unwrap();
     let (run, writer, requests) = three_seconds(place.path());
+    let mut begun = RunDocument::begun(run.id(), "quickstart", STARTED);
+    begun.plan = serde_json::json!({ "stream": [{ "name": "readers", "operation": "search" }] });
+    run.write_document(&begun).unwrap();
     // Killed: nothing is finished, nothing is dropped in order.
     std::mem::forget((writer, requests));
     let log = run.path().join("latency.hlog");
@@ -85,7 +97,8 @@ fn a_run_that_was_killed_keeps_its_seconds_and_says_that_it_is_partial() {
     assert_eq!(stored.ending, Ending::HalfLine);
     // The last line is the third second's service time: of response times all three are there.
     let stream = stored.document.stream("readers").unwrap();
-    assert_eq!((stream.response.count, stream.service.count), (300, 200));
+    assert_eq!((stream.operation.as_str(), stream.response.count, stream.service.count), ("search", 300, 200));
+    stored.check_whole().unwrap();
     let p50 = stream.response.p50_ns.unwrap();
     assert!(p50.abs_diff(50_000_000) <= 50_000, "{p50} within a bucket");
     assert_eq!(stored.requests().unwrap().len(), 3);

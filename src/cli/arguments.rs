@@ -95,7 +95,7 @@ pub(super) struct MeasuringArguments {
     /// Without --json the result is the path of the run directory.
     #[arg(long)]
     pub(super) quiet: bool,
-    /// Print the result document (run.json) on standard output, and the summary on standard error
+    /// Print the result document as JSON on standard output, and the summary on standard error
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -89,12 +89,14 @@ fn live(arguments: &CompareArguments, metrics: Vec<Metric>) -> Result<Comparison
     if let Some((_, flag)) = stored_only.iter().find(|(given, _)| *given) {
         return Err(CliError::Usage(format!("{flag} is for stored runs; a live comparison measures both sides itself")));
     }
-    let side = |own: &[String], seed: Option<u64>| -> Result<LiveSide, CliError> {
+    let side = |flag: &str, own: &[String], seed: Option<u64>| -> Result<LiveSide, CliError> {
         let set = arguments.set.iter().chain(own).cloned().collect();
-        Ok(LiveSide { label: own.join(", "), plan: scenario::read(scenario, &Overrides { set, seed })? })
+        let overrides = Overrides { set, seed: arguments.seed }.or_seed(seed);
+        let plan = scenario::read(scenario, &overrides).map_err(|error| error.typed_as(flag, own))?;
+        Ok(LiveSide { label: own.join(", "), plan })
     };
-    let base = side(&arguments.a, arguments.seed)?;
-    let candidate = side(&arguments.b, Some(base.plan.seed))?;
+    let base = side("--a", &arguments.a, None)?;
+    let candidate = side("--b", &arguments.b, Some(base.plan.seed))?;
     let mut progress = Progress::new(&base.plan, arguments.quiet);
     let options = LiveOptions {
         base,

@@ -5,12 +5,12 @@ use std::io::{self, IsTerminal as _};
 use crate::experiment::compare::CompareError;
 use crate::experiment::sweep::fraction::MAX_OVERHEAD;
 use crate::experiment::sweep::precision::MAX_ROUNDS;
-use crate::experiment::sweep::{Catch, Point, Stopping, Sweep, SweepError, SweepOptions, points, sweep};
+use crate::experiment::sweep::{Catch, Point, Stopping, Sweep, SweepError, SweepOptions, Vary, points, sweep};
 use crate::report::{self, Look};
 use crate::scenario::{self, Metric, Overrides, Plan};
 use crate::units::Fraction;
 
-use super::arguments::SweepArguments;
+use super::arguments::{ScenarioArguments, SweepArguments};
 use super::exit::{CliError, Status};
 use super::progress::Progress;
 use super::run::colours;
@@ -34,14 +34,16 @@ pub(super) fn run(arguments: &SweepArguments) -> Result<Status, CliError> {
 /// Everything that can be wrong with what was typed shows here, before anything is measured.
 fn options(arguments: &SweepArguments) -> Result<SweepOptions, CliError> {
     let wrong = |text: String| CliError::Usage(text);
-    let varied = arguments.vary.iter().map(|text| text.parse()).collect::<Result<Vec<_>, SweepError>>()?;
+    let varied = arguments.vary.iter().map(|text| text.parse()).collect::<Result<Vec<Vary>, SweepError>>()?;
     let all = points(&varied)?;
-    let mut seed = arguments.measuring.scenario.seed;
+    check_set_once(&varied, &arguments.measuring.scenario)?;
+    let mut seed = None;
     let mut of_points: Vec<(Point, Plan)> = Vec::with_capacity(all.len());
     for point in all {
-        let set = arguments.measuring.scenario.set.iter().cloned().chain(point.set()).collect();
-        let plan = scenario::read(&arguments.measuring.scenario.scenario, &Overrides { set, seed })
-            .map_err(|source| SweepError::Value { label: point.label(), source })?;
+        let own = point.set();
+        let set = arguments.measuring.scenario.set.iter().chain(&own).cloned().collect();
+        let overrides = Overrides { set, seed: arguments.measuring.scenario.seed }.or_seed(seed);
+        let plan = scenario::read(&arguments.measuring.scenario.scenario, &overrides).map_err(|error| error.typed_as("--vary", &own))?;
         // What the scenario leaves open is drawn once, for all values.
         seed = Some(plan.seed);
         of_points.push((point, plan));
@@ -54,6 +56,14 @@ fn options(arguments: &SweepArguments) -> Result<SweepOptions, CliError> {
         (None, Some(_)) => return Err(wrong("--until-precise must be above 0: no number of rounds makes an interval a point".to_owned())),
         (None, None) => Stopping::default_for(of_points.len()),
     };
+    if !varied.iter().any(Vary::is_sample_fraction) {
+        for (given, flag) in [(arguments.catch.is_some(), "--catch"), (arguments.max_overhead.is_some(), "--max-overhead")] {
+            if given {
+                let text = format!("{flag} is for sample fractions; vary them, such as --vary trace.sample_fraction=0,0.01,0.1");
+                return Err(wrong(text));
+            }
+        }
+    }
     let catch = match &arguments.catch {
         Some(text) => text.parse::<Catch>().map_err(|error| wrong(format!("--catch: {error}")))?,
         None => Catch::default(),
@@ -67,6 +77,19 @@ fn options(arguments: &SweepArguments) -> Result<SweepOptions, CliError> {
         catch,
         max_overhead: arguments.max_overhead.map_or(MAX_OVERHEAD, Fraction::get),
     })
+}
+
+/// A key that is varied is set by nothing else, or one of the two would be passed over in silence.
+fn check_set_once(varied: &[Vary], scenario: &ScenarioArguments) -> Result<(), CliError> {
+    let set = scenario.set.iter().find(|set| set.split_once('=').is_some_and(|(key, _)| varied.iter().any(|vary| vary.key == key.trim())));
+    let other = set.map(|set| format!("--set {set}")).or_else(|| {
+        let seed = scenario.seed.filter(|_| varied.iter().any(|vary| vary.key == "seed"));
+        seed.map(|seed| format!("--seed {seed}"))
+    });
+    match other {
+        Some(other) => Err(CliError::Usage(format!("{other} sets a key that --vary goes through; take one of the two out"))),
+        None => Ok(()),
+    }
 }
 
 fn print(found: &Sweep, json: bool, quiet: bool) -> io::Result<()> {

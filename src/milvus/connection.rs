@@ -38,6 +38,17 @@ pub enum ConnectionError {
         /// What the network said.
         source: tonic::transport::Error,
     },
+    /// The encryption was not agreed on.
+    #[error(
+        "cannot encrypt the connection to {uri}; write http:// in `target.uri` where that Milvus has no TLS, or name its certificate in \
+         `target.ca_file`"
+    )]
+    Tls {
+        /// Where to.
+        uri: String,
+        /// What TLS said.
+        source: tonic::transport::Error,
+    },
     /// The URI or its TLS settings make no endpoint.
     #[error("cannot make a connection to {uri} with these settings of [target]")]
     Endpoint {
@@ -106,12 +117,10 @@ impl Connection {
     /// # Errors
     /// Where nobody answers.
     pub async fn channel(&self, in_flight: usize) -> Result<Channel, ConnectionError> {
-        self.endpoint
-            .clone()
-            .buffer_size(in_flight.max(64))
-            .connect_with_connector(Connector)
-            .await
-            .map_err(|source| ConnectionError::Unreachable { uri: self.uri.clone(), source })
+        self.endpoint.clone().buffer_size(in_flight.max(64)).connect_with_connector(Connector).await.map_err(|source| {
+            let uri = self.uri.clone();
+            if is_tls(&source) { ConnectionError::Tls { uri, source } } else { ConnectionError::Unreachable { uri, source } }
+        })
     }
 
     /// A client for set-up over a channel of its own.
@@ -134,6 +143,12 @@ impl Connection {
     pub fn uri(&self) -> &str {
         &self.uri
     }
+}
+
+/// Whether the connection stood and its encryption failed: `rustls` tells that as invalid data.
+fn is_tls(error: &tonic::transport::Error) -> bool {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref::<std::io::Error>()).any(|cause| cause.kind() == std::io::ErrorKind::InvalidData)
 }
 
 /// Token and database as headers; the token is never shown.

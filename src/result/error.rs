@@ -56,6 +56,14 @@ pub enum ResultError {
         /// Why.
         source: ModelError,
     },
+    /// A run that ended as planned, and has not all of its files.
+    #[error("`{path}` is only half there: {what}; copy the whole directory, or run it again")]
+    Incomplete {
+        /// The run directory.
+        path: PathBuf,
+        /// What is missing.
+        what: String,
+    },
     /// A file beside `run.json` is damaged before its last line.
     #[error("`{path}` line {line} is damaged: {what}")]
     Damaged {

@@ -23,10 +23,48 @@ pub struct StoredRun {
 }
 
 impl StoredRun {
-    /// The kept requests; none where there is no such file.
+    /// The kept requests; of a partial run as far as they came.
+    ///
+    /// # Errors
+    /// Where a run that ended as planned has lost some of them, or a line is damaged.
     pub fn requests(&self) -> Result<Vec<Request>, ResultError> {
         let path = self.path.join(REQUESTS_FILE);
-        if path.exists() { requests::read(&path) } else { Ok(Vec::new()) }
+        let requests = if path.exists() { requests::read(&path)? } else { Vec::new() };
+        match self.document.output.requests_kept {
+            Some(kept) if !self.document.partial && (requests.len() as u64) < kept => {
+                Err(self.incomplete(format!("`{REQUESTS_FILE}` holds {} of {kept} requests", requests.len())))
+            }
+            _ => Ok(requests),
+        }
+    }
+
+    /// That a run which ended as planned has its whole interval log.
+    ///
+    /// # Errors
+    /// Where it has not.
+    pub fn check_whole(&self) -> Result<(), ResultError> {
+        match self.missing() {
+            Some(what) if !self.document.partial => Err(self.incomplete(what)),
+            _ => Ok(()),
+        }
+    }
+
+    fn incomplete(&self, what: String) -> ResultError {
+        ResultError::Incomplete { path: self.path.clone(), what }
+    }
+
+    fn missing(&self) -> Option<String> {
+        if self.ending == Ending::HalfLine {
+            return Some(format!("`{LATENCY_FILE}` ends in the middle of a line"));
+        }
+        if self.document.output.intervals.unwrap_or(0) > 0 && self.latency_file().is_none() {
+            return Some(format!("`{LATENCY_FILE}` is missing"));
+        }
+        // More than the document counts is another matter: the log of a newer version may hold more tags.
+        self.document.streams.iter().find_map(|stream| {
+            let (logged, counted) = (self.times.get(&stream.name)?.response.count(), stream.response.count);
+            (logged < counted).then(|| format!("`{LATENCY_FILE}` holds {logged} of {counted} requests of `{}`", stream.name))
+        })
     }
 
     /// What the built-in collector received, where it ran.
@@ -63,7 +101,8 @@ pub fn read(path: &Path) -> Result<StoredRun, ResultError> {
 fn fill_in(document: &mut RunDocument, times: &BTreeMap<String, Times>) {
     for (name, times) in times {
         if document.stream(name).is_none() {
-            document.streams.push(Stream { name: name.clone(), ..Stream::default() });
+            let operation = operation(&document.plan, name);
+            document.streams.push(Stream { name: name.clone(), operation, ..Stream::default() });
         }
         for stream in &mut document.streams {
             if stream.name == *name && stream.scheduled == 0 {
@@ -72,4 +111,11 @@ fn fill_in(document: &mut RunDocument, times: &BTreeMap<String, Times>) {
             }
         }
     }
+}
+
+/// What the plan says that a stream does.
+fn operation(plan: &serde_json::Value, name: &str) -> String {
+    let streams = plan["stream"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let found = streams.iter().find(|stream| stream["name"] == name);
+    found.and_then(|stream| stream["operation"].as_str()).unwrap_or_default().to_owned()
 }

@@ -37,9 +37,36 @@ pub enum ScenarioError {
         /// What was asked for.
         path: PathBuf,
     },
+    /// The document of a run, of a version that keeps its plan otherwise, or of another tool.
+    #[error(
+        "`{}` holds the plan of another format: schema `{schema}`, and this version reads `{expected}`; use the version that wrote it, or \
+         give the scenario file",
+        path.display()
+    )]
+    OtherSchema {
+        /// What was asked for.
+        path: PathBuf,
+        /// What stands in it.
+        schema: String,
+        /// What should stand there.
+        expected: &'static str,
+    },
     /// A key or value is wrong.
     #[error(transparent)]
     Wrong(#[from] Box<Diagnostic>),
+}
+
+impl ScenarioError {
+    /// Names what was typed as `flag`, where it is one of `values`, which went in as `--set`.
+    #[must_use]
+    pub fn typed_as(mut self, flag: &str, values: &[String]) -> Self {
+        if let Self::Wrong(diagnostic) = &mut self
+            && let Some(value) = values.iter().find(|value| diagnostic.origin == format!("--set {}", masked(value)))
+        {
+            diagnostic.origin = format!("{flag} {}", masked(value));
+        }
+        self
+    }
 }
 
 /// One thing that is wrong, with its place and the next step.
@@ -79,9 +106,24 @@ impl Spot {
             line: text[..start].matches('\n').count() + 1,
             column: text[begin..start].chars().count() + 1,
             width: text[start..last].chars().count().max(1),
-            text: line.to_owned(),
+            text: masked(line),
         }
     }
+}
+
+/// A stretch of a scenario with stars where a URL holds credentials, as many as there were characters: messages end up in logs.
+fn masked(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, url)) = rest.split_once("://") {
+        let end = url.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(url.len());
+        let hidden = url[..end].rfind('@').unwrap_or(0);
+        shown.push_str(before);
+        shown.push_str("://");
+        shown.extend(url[..hidden].chars().map(|_| '*'));
+        rest = &url[hidden..];
+    }
+    shown + rest
 }
 
 /// The last beginning of a character up to `at`.
@@ -93,7 +135,7 @@ impl Diagnostic {
     pub(super) fn new(fault: Fault, origin: &str, text: &str, overrides: &[String]) -> Self {
         let (origin, spot) = match &fault.place {
             Some(Place::File(span)) => (origin.to_owned(), Some(Spot::find(text, span))),
-            Some(Place::Override(index)) => (overrides.get(*index).cloned().unwrap_or_default(), None),
+            Some(Place::Override(index)) => (overrides.get(*index).map(|typed| masked(typed)).unwrap_or_default(), None),
             None => (origin.to_owned(), None),
         };
         Self { origin, spot, message: fault.message, help: fault.help }

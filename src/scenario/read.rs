@@ -25,11 +25,22 @@ pub struct Overrides {
     pub seed: Option<u64>,
 }
 
+impl Overrides {
+    /// The same, with a seed where none is given in either way.
+    #[must_use]
+    pub fn or_seed(self, seed: Option<u64>) -> Self {
+        let given = self.seed.is_some() || self.set.iter().any(|set| set.split_once('=').is_some_and(|(key, _)| key.trim() == "seed"));
+        Self { seed: if given { self.seed } else { seed }, ..self }
+    }
+}
+
 /// No scenario is longer: what is, is another file taken for one.
 const LONGEST: u64 = 1 << 20;
 
 /// The document of a run directory.
 const RUN_FILE: &str = "run.json";
+/// The schema that its plan is read of.
+const SCHEMA: &str = "tailtrace.run/1";
 
 /// Reads a scenario file; or, where `path` is a run directory or its `run.json`, the plan that was run, so that it is run again.
 ///
@@ -58,11 +69,17 @@ fn read_stored(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioE
     let document = fs::read_to_string(path).map_err(failed)?;
     let no_plan = || ScenarioError::NoPlan { path: path.to_owned() };
     let mut document: serde_json::Value = serde_json::from_str(&document).map_err(|_| no_plan())?;
+    match document.get("schema").and_then(serde_json::Value::as_str) {
+        Some(SCHEMA) => {}
+        Some(schema) => {
+            return Err(ScenarioError::OtherSchema { path: path.to_owned(), schema: schema.to_owned(), expected: SCHEMA });
+        }
+        None => return Err(no_plan()),
+    }
     let plan = document.get_mut("plan").and_then(serde_json::Value::as_object_mut).filter(|plan| !plan.is_empty()).ok_or_else(no_plan)?;
     // TOML's whole numbers end at 63 bits, seeds at 64.
     let seed = plan.remove("seed").and_then(|seed| seed.as_u64());
-    let of_its_own = overrides.seed.is_some() || overrides.set.iter().any(|set| set.trim_start().starts_with("seed"));
-    let overrides = Overrides { seed: if of_its_own { overrides.seed } else { seed }, set: overrides.set.clone() };
+    let overrides = overrides.clone().or_seed(seed);
     // As TOML it goes the way of every scenario: overrides, checks, and errors that point.
     let text = toml::to_string(&plan).map_err(|_| no_plan())?;
     parse(&text, &format!("{} (its plan)", path.display()), &overrides)
@@ -99,11 +116,10 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
 /// # Errors
 /// For the first override that is wrong.
 pub fn reread(plan: &Plan, origin: &str, overrides: &Overrides) -> Result<Plan, ScenarioError> {
-    let seed = overrides.seed.unwrap_or(plan.seed);
     // TOML's whole numbers end at 2^63, seeds do not: it goes beside the text.
     let file = ScenarioFile { seed: None, ..ScenarioFile::from(plan.clone()) };
     let text = toml::to_string(&file).unwrap_or_default();
-    parse(&text, origin, &Overrides { seed: Some(seed), ..overrides.clone() })
+    parse(&text, origin, &overrides.clone().or_seed(Some(plan.seed)))
 }
 
 /// Reads the keys of a `[practice]` table from flags: keys as the table has them, values as typed.

@@ -59,7 +59,14 @@ pub(super) fn resolve(file: ScenarioFile) -> Result<Plan, Problem> {
     if let Err(error) = file.trace.check() {
         return Err(Problem::new(at(["trace", error.key]), error.message, error.help).key());
     }
+    if file.target.ca_file.is_some() && !matches!(file.target.uri, Address::Remote { tls: true, .. }) {
+        let message = format!("target.ca_file is for encrypted connections, and target.uri is \"{}\"", file.target.uri);
+        return Err(Problem::new(at(["target", "ca_file"]), message, "write https:// in target.uri, or take the key out").key());
+    }
     let collection = collection(file.collection)?;
+    if let Some(practice) = &practice {
+        check_room(&collection, practice)?;
+    }
     check_name(file.name.as_deref())?;
     let load = load(&file.load, &file.stream)?;
     if file.stream.is_empty() {
@@ -99,6 +106,17 @@ fn collection(typed: CollectionSettings) -> Result<CollectionSettings, Problem> 
         return Ok(typed);
     }
     Ok(CollectionSettings { dim: NonZeroU32::new(typed.dim()), metric: Some(typed.metric()), ..typed })
+}
+
+/// What a practice target would refuse after minutes of filling.
+fn check_room(collection: &CollectionSettings, practice: &practice::Settings) -> Result<(), Problem> {
+    let bytes = u128::from(collection.rows.get()) * u128::from(collection.dim()) * size_of::<f32>() as u128;
+    if bytes <= u128::from(practice.max_memory.0) {
+        return Ok(());
+    }
+    let most = practice.max_memory.human();
+    let message = format!("collection.rows: {} rows of {} dimensions do not fit into {most}", collection.rows, collection.dim());
+    Err(Problem::new(at(["collection", "rows"]), message, "take fewer rows or dimensions, or raise practice.max_memory"))
 }
 
 fn check_name(name: Option<&str>) -> Result<(), Problem> {

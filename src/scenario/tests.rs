@@ -154,6 +154,8 @@ fn what_is_wrong_is_shown_where_it_was_typed() {
         // The other rooms' tables.
         ("\"practice\"", "\"localhost:19530\"", "3:7", &["target.uri", "http://"]),
         ("\"practice\"", "\"http://localhost:1/x\"", "3:7", &["it has a path"]),
+        ("\"practice\"", "\"http://h\"\nca_file = \"x.pem\"", "4:1", &["for encrypted connections", "https://"]),
+        ("dim = 64", "rows = 9_000_000\ndim = 128", "5:8", &["do not fit into 4.00 GiB", "practice.max_memory"]),
         ("[gates]", "[practice]\nservers = 0\n[gates]", "21:11", &["practice.servers", "1 or more"]),
         ("[gates]", "[practice]\nstall = { for = \"1s\", every = \"1s\" }\n[gates]", "21:31", &["`stall.every` must be longer"]),
         ("[gates]", "[practice]\nslow_span = { nam = \"x\" }\n[gates]", "21:15", &["practice.slow_span: unknown key `nam`", "`name`"]),
@@ -322,4 +324,31 @@ fn the_schema_knows_every_key_with_its_default() {
     ] {
         assert!(schema.contains(part), "{part}");
     }
+}
+
+#[test]
+fn credentials_that_were_typed_are_shown_nowhere() {
+    let uri = "\"http://root:pa@ss/w0rd@milvus:19530\"";
+    for text in [
+        RIGHT.replace("\"practice\"", uri),
+        // Another key of the same line is wrong.
+        RIGHT.replace("uri = \"practice\"", &format!("database = 5 # was {uri}")),
+        RIGHT.replace("[target]\nuri = \"practice\"", &format!("target = {{ uri = {uri}, url = {uri} }}")),
+        RIGHT.replace("[trace]", &format!("[trace]\njaeger = {uri}")),
+    ] {
+        let error = read_text(&text).unwrap_err();
+        assert!(!error.contains("root") && !error.contains("w0rd") && error.contains("milvus:19530"), "{error}");
+    }
+    let error = with(&["target.uri=http://root:w0rd@milvus:19530"]).unwrap_err();
+    assert!(!error.contains("root") && error.contains("milvus:19530"), "{error}");
+}
+
+#[test]
+fn a_seed_is_handed_on_only_where_none_is_given() {
+    let own = |set: &[&str], seed| Overrides { set: set.iter().map(|set| (*set).to_owned()).collect(), seed }.or_seed(Some(7)).seed;
+    assert_eq!((own(&["seeder.rate=5/s"], None), own(&["seed=5"], None), own(&[], Some(3))), (Some(7), None, Some(3)));
+    let plan = with(&["seed=11"]).unwrap();
+    let again =
+        |set: &[&str]| reread(&plan, "s", &Overrides { set: set.iter().map(|set| (*set).to_owned()).collect(), seed: None }).unwrap().seed;
+    assert_eq!((again(&["load.lanes=1"]), again(&["seed=12"])), (11, 12));
 }

@@ -116,7 +116,8 @@ impl Group {
     pub(super) fn of(traced: &[&Traced], all: Option<(u64, Option<u64>)>) -> Self {
         let weights = || traced.iter().map(|one| one.weight);
         let mean_ns = mean(traced).map(|ns| ns.round() as u64);
-        let (requests, all_mean_ns) = all.unwrap_or((traced.len() as u64, mean_ns));
+        // The log of a run that was killed ends before its last requests.
+        let (requests, all_mean_ns) = all.map_or((traced.len() as u64, mean_ns), |(all, mean)| (all.max(traced.len() as u64), mean));
         let effective = weighted::effective_count(weights());
         Self { requests, traced: traced.len() as u64, effective, mean_ns, all_mean_ns, ..Self::default() }
     }
@@ -153,5 +154,27 @@ impl<'a> Groups<'a> {
             ..Group::of(&typical, all.map(|all| all.part(typical_from_ns.saturating_sub(1), typical_to_ns.min(above_ns))))
         };
         Some(Self { thresholds, tail, typical, tail_figures, typical_figures })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a run that was killed the last second is in no interval, and its requests are in the file of requests.
+    #[test]
+    fn a_group_is_no_smaller_than_its_traced_requests() {
+        let one = Traced {
+            trace_id: String::new(),
+            sequence: None,
+            at_ns: 0,
+            response_ns: 5,
+            weight: 1.0,
+            why: None,
+            joined: true,
+            parts: Vec::new(),
+        };
+        let requests = |all| Group::of(&[&one, &one, &one], Some((all, None))).requests;
+        assert_eq!((requests(2), requests(9)), (3, 9));
     }
 }

@@ -51,7 +51,7 @@ pub(in crate::cli) struct ExplainArguments {
     #[arg(long, value_name = "NAME", conflicts_with = "run")]
     pub(in crate::cli) operation: Option<String>,
     /// With --jaeger: how far back, such as 15m
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = past)]
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = past, conflicts_with_all = ["run", "traces"])]
     pub(in crate::cli) last: Nanos,
     /// Where the tail begins: a percentile (p90, p99.9) or a time (50ms)
     #[arg(long, value_name = "WHERE", default_value_t = Above::DEFAULT)]

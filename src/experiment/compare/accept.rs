@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::result::hlog::Ending;
 use crate::result::model::{Severity, Trust};
 use crate::result::{self, StoredRun};
 
@@ -19,34 +18,13 @@ pub(super) fn accept(run: StoredRun) -> Result<StoredRun, CompareError> {
     if document.partial {
         return Err(CompareError::Partial { path: run.path });
     }
-    if let Some(what) = missing(&run) {
-        return Err(CompareError::HalfWritten { path: run.path, what });
-    }
+    run.check_whole()?;
     if document.trust == Trust::Invalid {
         let finding = document.findings.iter().find(|finding| finding.severity == Severity::Invalid);
         let why = finding.map_or_else(|| "its trust is `invalid`".to_owned(), |finding| format!("{} ({})", finding.message, finding.code));
         return Err(CompareError::Untrusted { path: run.path, why });
     }
     Ok(run)
-}
-
-fn missing(run: &StoredRun) -> Option<String> {
-    if run.ending == Ending::HalfLine {
-        return Some("`latency.hlog` ends in the middle of a line".to_owned());
-    }
-    if run.document.output.intervals.unwrap_or(0) > 0 && run.latency_file().is_none() {
-        return Some("`latency.hlog` is missing".to_owned());
-    }
-    // More than the document counts is another matter: the log of a newer version may hold more tags.
-    for stream in &run.document.streams {
-        let logged = run.times.get(&stream.name).map(|times| times.response.count());
-        if let Some(logged) = logged
-            && logged < stream.response.count
-        {
-            return Some(format!("`latency.hlog` holds {logged} of {} requests of `{}`", stream.response.count, stream.name));
-        }
-    }
-    None
 }
 
 /// Refuses runs of plans that differ, and one run given twice; `allowed` keys may differ.

@@ -26,6 +26,7 @@ const MOST_FETCHED: usize = 2_000;
 
 pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
     let run = result::read(path)?;
+    run.check_whole()?;
     let names: Vec<String> = run.document.streams.iter().map(|stream| stream.name.clone()).collect();
     if let Some(stream) = question.stream.as_ref().filter(|stream| !names.contains(stream)) {
         return Err(ExplainError::NoStream { stream: stream.clone(), known: names });

@@ -100,6 +100,7 @@ impl Replay {
         if stored.path.join(REPLAY_FILE).exists() {
             return Err(ReplayError::IsReplay { path: stored.path.clone() });
         }
+        stored.check_whole()?;
         let (top, times) = (settings.top.unwrap_or(DEFAULT_TOP), settings.times.unwrap_or(DEFAULT_TIMES));
         if top == 0 {
             return Err(ReplayError::Nothing);

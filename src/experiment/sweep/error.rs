@@ -3,7 +3,6 @@
 use crate::experiment::compare::CompareError;
 use crate::experiment::rounds::RoundsError;
 use crate::result::ResultError;
-use crate::scenario::ScenarioError;
 
 /// Why there is no outcome.
 #[derive(Debug, thiserror::Error)]
@@ -15,14 +14,6 @@ pub enum SweepError {
         text: String,
         /// What is wrong with it.
         why: String,
-    },
-    /// A value makes no plan.
-    #[error("--vary {label}")]
-    Value {
-        /// The value.
-        label: String,
-        /// Why.
-        source: ScenarioError,
     },
     /// What is asked for does not go together.
     #[error("{0}")]

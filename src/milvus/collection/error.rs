@@ -18,6 +18,29 @@ pub enum SetupError {
         /// gRPC's status.
         source: Box<tonic::Status>,
     },
+    /// Something took the connection and never answered.
+    #[error(
+        "{uri} took the connection and did not answer within {limit} (target.connect_within): it may be no Milvus, or one that is still \
+         starting; correct `target.uri` (19530 is Milvus's port as a rule), or wait until it is up"
+    )]
+    Silent {
+        /// The target.
+        uri: String,
+        /// How long was waited.
+        limit: Nanos,
+    },
+    /// Another protocol, or the connection was cut before an answer.
+    #[error(
+        "what answers at {uri} does not speak gRPC as a Milvus does ({}); correct `target.uri`: 19530 is Milvus's port as a rule, and \
+         one that encrypts is reached by https://",
+        told(status)
+    )]
+    NoGrpc {
+        /// The target.
+        uri: String,
+        /// gRPC's status.
+        status: Box<tonic::Status>,
+    },
     /// The server knows no such method.
     #[error("this Milvus ({version}) does not offer {rpc}; tailtrace works with 2.3 and newer")]
     NotOffered {
@@ -96,6 +119,22 @@ pub enum SetupError {
 }
 
 impl SetupError {
+    /// What it says of a target that has not answered any call yet, within `limit`.
+    pub(super) fn of_first_call(self, limit: Nanos) -> Self {
+        use tonic::Code;
+        match self {
+            // tonic reports its own time limit as a cancelled call.
+            Self::Call { uri, source, .. } if matches!(source.code(), Code::Cancelled | Code::DeadlineExceeded) => {
+                Self::Silent { uri, limit }
+            }
+            // A status of HTTP/2 itself: no server of gRPC made it up.
+            Self::Call { uri, source, .. } if source.code() == Code::Internal && std::error::Error::source(&*source).is_some() => {
+                Self::NoGrpc { uri, status: source }
+            }
+            error => error,
+        }
+    }
+
     /// Whether the same call may succeed a moment later: the target was out of reach, restarting, or had too much to do.
     pub(super) fn may_pass(&self) -> bool {
         use tonic::Code;

@@ -94,7 +94,8 @@ impl Setup {
             .call("GetVersion", target.connect_within, pb::GetVersionRequest {}, async |mut client, request| {
                 client.get_version(request).await
             })
-            .await;
+            .await
+            .map_err(|error| error.of_first_call(target.connect_within));
         if let Some(answer) = if_offered::<pb::GetVersionResponse>(answer)?
             && !answer.version.is_empty()
         {

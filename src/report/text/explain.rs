@@ -45,8 +45,8 @@ fn write_one(out: &mut dyn Write, explained: &Explained, look: ExplainLook) -> i
     if let Some(what_if) = explained.what_if_sentence() {
         out.write_all(labelled("  what if", &what_if).as_bytes())?;
     }
-    // Of a tail that is none the end of a run has nothing to show.
-    if !explained.rows.is_empty() && (!look.short || !matches!(explained.verdict, Verdict::None | Verdict::TooFew)) {
+    // Without a traced slow request the rows are of typical ones alone; of a tail that is none the end of a run has nothing to show.
+    if explained.tail.traced > 0 && (!look.short || !matches!(explained.verdict, Verdict::None | Verdict::TooFew)) {
         out.write_all(table(&rows(explained, if look.short { ROWS_SHORT } else { ROWS }), 2).as_bytes())?;
     }
     for (at, note) in explained.notes.iter().enumerate() {

@@ -73,7 +73,8 @@ fn heading(run: &RunDocument, paint: Paint) -> String {
     text.push_str(&labelled("target", &format!("{}{version}{place}", run.target.uri)));
     let length = |name| run.phases.iter().find(|phase: &&Phase| phase.name == name).and_then(|phase| phase.length_ns);
     if let Some(measured) = length(PhaseName::Measure) {
-        let warm_up = length(PhaseName::WarmUp).map(|ns| format!(" after {} of warm-up", Nanos(ns).human())).unwrap_or_default();
+        let warm_up =
+            length(PhaseName::WarmUp).filter(|ns| *ns > 0).map(|ns| format!(" after {} of warm-up", Nanos(ns).human())).unwrap_or_default();
         text.push_str(&labelled("measured", &format!("{}{warm_up}, seed {}", Nanos(measured).human(), run.seed)));
     }
     if run.partial {
@@ -221,6 +222,7 @@ fn trust_line(run: &RunDocument, paint: Paint) -> String {
     match run.trust {
         Trust::Valid => paint.good("valid"),
         Trust::Suspect => format!("{}: read the findings before the figures", paint.doubtful("suspect")),
+        Trust::Invalid if run.partial => format!("{}: the run did not end as planned; read the findings", paint.bad("invalid")),
         Trust::Invalid => format!("{}: these figures are not about the target", paint.bad("invalid")),
     }
 }

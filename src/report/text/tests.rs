@@ -200,7 +200,9 @@ fn a_run_that_only_began_says_so_and_claims_nothing() {
     let mut begun = RunDocument::begun("1f6c2a90", "quickstart", WallTime::default());
     begun.streams.push(Stream { name: "writers".to_owned(), operation: "insert".to_owned(), load_loop: Loop::Closed, ..Stream::default() });
     let text = text(&begun, Look::default());
-    for part in ["partial     the run did not end as planned", "no request of it ended", "trust       invalid"] {
+    for part in
+        ["partial     the run did not end as planned", "no request of it ended", "trust       invalid: the run did not end as planned"]
+    {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains(" asked") && !text.contains("lateness"), "a closed loop asks for no rate and is never late");

@@ -168,7 +168,7 @@ impl RunDocument {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The keys or the JSON itself are wrong.
-    #[error("not a run document")]
+    #[error("it is cut or not a run document; copy the whole run directory again, or name another run")]
     Json(#[source] serde_json::Error),
     /// The plan in it is none that this version can run.
     #[error("the plan of this run cannot be run by this version of tailtrace")]
