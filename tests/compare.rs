@@ -7,6 +7,7 @@ use std::process::Output;
 use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 use tailtrace::result::model::{Finding, Severity, Trust};
+use tailtrace::scenario::{self, Overrides};
 
 mod stored_runs;
 use stored_runs::Made;
@@ -161,6 +162,12 @@ fn what_says_nothing_about_the_target_is_refused_with_one_message() {
     fs::write(torn.join("run.json"), "{\"schema\": \"tailtrace.run/1\",").unwrap();
     let lost = Made::new(4, 10.0).write(here.path());
     fs::remove_file(lost.join("latency.hlog")).unwrap();
+    let elsewhere = Made::new(9, 10.0).write_as(here.path(), |document| {
+        let other = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/search-and-insert.toml")).unwrap();
+        let plan = scenario::parse(&other, "search-and-insert.toml", &Overrides { set: Vec::new(), seed: Some(9) }).unwrap();
+        document.scenario = plan.name.clone();
+        document.set_plan(&plan);
+    });
     let nothing = here.path().join("nowhere");
     for (candidate, status, part) in [
         (Made::new(5, 10.0).write_as(here.path(), |document| document.partial = true), 2, "did not end as planned"),
@@ -171,6 +178,7 @@ fn what_says_nothing_about_the_target_is_refused_with_one_message() {
             "another version of tailtrace",
         ),
         (Made::new(8, 10.0).set("readers.rate=300/s").write(here.path()), 2, "differ: readers.rate (\"200/s\" and \"300/s\")"),
+        (elsewhere, 2, "differ: "),
         (cut, 2, "`latency.hlog` ends in the middle of a line"),
         (torn, 2, "not a run document"),
         (lost, 2, "`latency.hlog` is missing"),

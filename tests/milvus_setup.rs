@@ -144,7 +144,7 @@ fn a_collection_is_made_and_found_and_dropped() {
             assert_eq!(steps.first(), Some(&Progress::Filling { rows: 0, of: ROWS }));
             assert!(steps.contains(&Progress::Filling { rows: ROWS, of: ROWS }) && steps.contains(&Progress::Loading { percent: 100 }));
             assert_eq!(prepared.collection.filled, Some(Filled { rows: ROWS, seed: Seed(7) }));
-            let work = Work { collection: Arc::new(prepared.collection), vectors: prepared.vectors, stream: 0 };
+            let work = Work { collection: Arc::new(prepared.collection), vectors: prepared.vectors, stream: 0, written: 0 };
 
             let before = send(&target, &work, &search(Some(Consistency::Strong)), 50).await;
             let recall = mean_recall(&before, &work.collection, &work.vectors, 0, 10, 1).unwrap();
@@ -174,7 +174,7 @@ fn every_consistency_level_is_taken() {
         let settings = CollectionSettings { consistency: Consistency::Session, ..settings("levels") };
         let prepared = setup.prepare(&settings, Seed(1), &mut |_| {}).await.unwrap();
         assert_eq!(prepared.collection.consistency, Some(Consistency::Session));
-        let work = Work { collection: Arc::new(prepared.collection), vectors: prepared.vectors, stream: 0 };
+        let work = Work { collection: Arc::new(prepared.collection), vectors: prepared.vectors, stream: 0, written: 0 };
         for level in
             [None, Some(Consistency::Strong), Some(Consistency::Session), Some(Consistency::Bounded), Some(Consistency::Eventually)]
         {
@@ -218,7 +218,7 @@ fn a_kept_collection_is_taken_by_a_later_run_with_its_truth() {
         let collection = &prepared.collection;
         assert_eq!((collection.dim, collection.metric), (DIM as usize, Metric::Cosine));
         assert_eq!(collection.filled, Some(Filled { rows: ROWS, seed: Seed(1) }));
-        let work = Work { collection: Arc::new(prepared.collection), vectors: prepared.vectors, stream: 0 };
+        let work = Work { collection: Arc::new(prepared.collection), vectors: prepared.vectors, stream: 0, written: 0 };
         let answers = send(&target, &work, &search(Some(Consistency::Strong)), 20).await;
         assert!(mean_recall(&answers, &work.collection, &work.vectors, 0, 10, 1).unwrap().mean > 0.9);
         second.leave().await.unwrap();
@@ -241,7 +241,7 @@ fn a_foreign_collection_is_reused_as_it_is() {
         assert_eq!((vector_field.as_str(), *dim, *metric), ("embedding", 8, Metric::Cosine));
         assert_eq!(scalars.iter().map(|scalar| (scalar.name.as_str(), scalar.kind)).collect::<Vec<_>>(), [("price", DataType::Double)]);
         assert_eq!((*consistency, *filled), (Some(Consistency::Session), None));
-        let work = Work { collection: Arc::new(prepared.collection), vectors: prepared.vectors, stream: 0 };
+        let work = Work { collection: Arc::new(prepared.collection), vectors: prepared.vectors, stream: 0, written: 0 };
         send(&target, &work, &Settings::Insert(InsertSettings { batch: 10 }), 3).await;
         assert!(send(&target, &work, &search(Some(Consistency::Strong)), 3).await.answers().is_empty(), "no truth is known");
         setup.leave().await.unwrap();

@@ -8,6 +8,7 @@ use std::process::Output;
 
 use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
+use tailtrace::trace::collector::{Collector, SpanSink, TracesData};
 use tempfile::TempDir;
 
 /// Two workers in a closed loop: service times set the rate, whatever else the machine does. Half a second a run.
@@ -80,6 +81,14 @@ fn a_sweep_finds_what_was_planted_and_each_run_keeps_its_directory() {
     assert_eq!(runs.len(), 4);
     let stored: Value = serde_json::from_str(&fs::read_to_string(here.path().join(runs[0]).join("run.json")).unwrap()).unwrap();
     assert_eq!(stored["plan"]["practice"]["service"], "constant 8ms");
+    let values = found["values"].as_array().unwrap().iter().flat_map(|value| value["runs"].as_array().unwrap());
+    let floor = |run: &Value| -> Value {
+        let stored = fs::read_to_string(here.path().join(run.as_str().unwrap()).join("run.json")).unwrap();
+        serde_json::from_str::<Value>(&stored).unwrap()["generator"]["floor"].clone()
+    };
+    let floors: Vec<Value> = values.map(floor).collect();
+    assert_eq!(floors.iter().filter(|floor| floor["of_series"] == false).count(), 1, "measured once: {floors:#?}");
+    assert!(floors.iter().all(|floor| floor["p50_ns"] == floors[0]["p50_ns"]), "and handed on: {floors:#?}");
     let kept: Value = serde_json::from_str(&fs::read_to_string(series(here.path()).join("sweep.json")).unwrap()).unwrap();
     assert_eq!(kept, found, "the document is kept beside the runs");
     let line = &found["picture"]["lines"][0];
@@ -107,6 +116,32 @@ fn a_sweep_of_sample_fractions_says_what_they_cost_and_bring() {
     let untrusted = !all["distrust"].as_array().unwrap().is_empty();
     let reason = found["reason"].as_str().unwrap();
     assert!(found["recommended"] == 1 || untrusted || reason.contains("may have an overhead"), "{found:#}");
+}
+
+/// Takes spans and keeps none.
+struct Elsewhere;
+
+impl SpanSink for Elsewhere {
+    fn write(&mut self, _: &TracesData) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_the_client_sends_is_counted_where_it_leaves_whoever_takes_it() {
+    let here = folder();
+    let elsewhere = Collector::start("127.0.0.1:0".parse().unwrap(), Box::new(Elsewhere)).unwrap();
+    let endpoint = format!("trace.endpoint={}", elsewhere.url());
+    let more = ["--rounds", "2", "--json", "--set", &endpoint];
+    let found = document(&tailtrace(here.path(), &[&["sweep", "short.toml", "--vary", "trace.sample_fraction=0,1"][..], &more].concat()));
+    let [none, all] = &found["values"].as_array().unwrap()[..] else { panic!("{found:#}") };
+    let cost = |of: &Value, key: &str| of["cost"][key].as_f64();
+    assert_eq!(cost(none, "client_bytes_per_s"), Some(0.0));
+    let (spans, bytes) = (cost(all, "client_spans_per_s").unwrap(), cost(all, "client_bytes_per_s").unwrap());
+    // A span of the client is half a kilobyte: its attributes make it so.
+    assert!(spans > 50.0 && (200.0..1_000.0).contains(&(bytes / spans)), "{bytes} bytes in {spans} spans");
+    assert_eq!(cost(all, "server_bytes_per_s"), None, "nobody here saw them");
+    drop(elsewhere);
 }
 
 #[test]

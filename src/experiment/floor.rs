@@ -13,6 +13,8 @@ use crate::trace::{Decider, Exporter, Propagation};
 use crate::units::{Fraction, Nanos, Rate};
 
 use super::RunError;
+use super::observer::{Event, Observer};
+use super::shared::Shared;
 use super::standing::LOOPBACK;
 
 /// How long the floor is measured, after a warm-up of a fifth of it.
@@ -27,24 +29,69 @@ const MOST_IN_FLIGHT: usize = 1024;
 /// A closed loop is floored with no more requests at a time than this, for the same reason as the rate.
 const MOST_WORKERS: usize = 16;
 
-/// Measures the floor at the run's rate, over the run's number of lanes, with searches like the run's.
+/// A floor serves runs of the same series whose rate lies within this factor of its own.
+const NEAR: f64 = 2.0;
+
+/// What a floor depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Conditions {
+    load: StreamLoad,
+    lanes: usize,
+    wait: Wait,
+    dim: usize,
+}
+
+impl Conditions {
+    pub(super) fn of(streams: &[StreamLoad], lanes: usize, wait: Wait, dim: usize) -> Self {
+        Self { load: null_load(streams), lanes, wait, dim }
+    }
+
+    /// Whether a floor measured under other conditions is these ones' too. In a closed loop it grows with the workers, so they must be
+    /// as many; with the rate of an open one it changes little.
+    pub(super) fn are_met_by(&self, other: &Self) -> bool {
+        let same = (self.lanes, self.wait, self.dim) == (other.lanes, other.wait, other.dim);
+        same && match (&self.load.shape, &other.load.shape) {
+            (Shape::Open { warmup: rate, .. }, Shape::Open { warmup: of_other, .. }) => {
+                let ratio = rate.per_second() / of_other.per_second();
+                (1.0 / NEAR..=NEAR).contains(&ratio)
+            }
+            (shape, of_other) => shape == of_other,
+        }
+    }
+}
+
+/// The floor that the series knows, or else one that is measured now and that the series knows from then on.
 ///
 /// # Errors
 /// Where the null target or the lanes cannot start.
-pub(super) fn measure(
-    streams: &[StreamLoad],
+pub(super) fn known(
+    conditions: Conditions,
+    shared: Option<&mut Shared>,
     work: &Work,
-    lanes: usize,
-    wait: Wait,
     stop: &Stop,
+    observer: &mut dyn Observer,
 ) -> Result<Option<model::Floor>, RunError> {
+    if let Some(floor) = shared.as_ref().and_then(|shared| shared.floor(&conditions)) {
+        return Ok(Some(floor));
+    }
+    observer.event(&Event::Floor);
+    let floor = measure(&conditions, work, stop)?;
+    if let (Some(shared), Some(floor)) = (shared, floor) {
+        shared.keep_floor(conditions, floor);
+    }
+    Ok(floor)
+}
+
+/// Measures the floor at the run's rate, over the run's number of lanes, with searches like the run's.
+fn measure(conditions: &Conditions, work: &Work, stop: &Stop) -> Result<Option<model::Floor>, RunError> {
+    let &Conditions { lanes, wait, .. } = conditions;
     let settings = practice::Settings { search: practice::SearchMode::Canned, ..practice::Settings::default() };
     let server = practice::Server::start(settings, LOOPBACK, None)?;
     let target = TargetSettings::at(Address::Practice);
     let connection = Connection::new(&target, &format!("http://{}", server.addr()), |_| None)?;
     let search = OperationSettings::Search(SearchSettings { top_k: 10, consistency: None, params: BTreeMap::new() });
     let run = RunSettings {
-        streams: vec![(null_load(streams), 0)],
+        streams: vec![(conditions.load.clone(), 0)],
         warmup: Nanos(LENGTH.0 / 5),
         duration: LENGTH,
         drain: LENGTH,
@@ -69,6 +116,7 @@ pub(super) fn measure(
         p99_ns: response.quantile_ns(0.99),
         rate_per_s: response.count() as f64 / measured.duration().as_secs_f64(),
         count: response.count(),
+        of_series: false,
     }))
 }
 
@@ -123,5 +171,23 @@ mod tests {
         assert_eq!(rate_of(&null_load(&[open(&[(1.0, 1e6)])])), HIGHEST_RATE);
         let closed = StreamLoad { shape: Shape::Closed { workers: 4 }, timeout: LENGTH, forced: false };
         assert_eq!(null_load(&[closed.clone(), closed]).shape, Shape::Closed { workers: 8 });
+    }
+
+    #[test]
+    fn a_floor_serves_rates_near_its_own_on_the_same_lanes() {
+        let at = |rate: f64, lanes: usize, dim: usize| Conditions::of(&[open(&[(rate, rate)])], lanes, Wait::Auto, dim);
+        let asked = at(800.0, 1, 8);
+        for near in [at(800.0, 1, 8), at(400.0, 1, 8), at(1_600.0, 1, 8)] {
+            assert!(asked.are_met_by(&near), "{near:?}");
+        }
+        let polled = Conditions { wait: Wait::Poll, ..asked.clone() };
+        for far in [at(399.0, 1, 8), at(1_601.0, 1, 8), at(800.0, 2, 8), at(800.0, 1, 9), polled] {
+            assert!(!asked.are_met_by(&far), "{far:?}");
+        }
+        let closed = |workers| {
+            let load = StreamLoad { shape: Shape::Closed { workers }, timeout: LENGTH, forced: false };
+            Conditions::of(&[load], 1, Wait::Auto, 8)
+        };
+        assert!(closed(4).are_met_by(&closed(4)) && !closed(4).are_met_by(&closed(5)) && !closed(4).are_met_by(&asked));
     }
 }

@@ -162,7 +162,7 @@ impl Run<'_> {
     }
 
     /// Everything between the directory's making and the last document.
-    fn measure(&mut self, shared: Option<&mut Shared>, observer: &mut dyn Observer) -> Result<(), RunError> {
+    fn measure(&mut self, mut shared: Option<&mut Shared>, observer: &mut dyn Observer) -> Result<(), RunError> {
         let set_up = now();
         self.phase(PhaseName::SetUp, set_up, None);
         observer.event(&Event::Phase(PhaseName::SetUp));
@@ -176,7 +176,7 @@ impl Run<'_> {
         let result = standing.prepare(self.plan, made_before, &self.options.stop, observer).and_then(|prepared| {
             self.document.target.version = standing.version();
             self.phase(PhaseName::SetUp, set_up, Some(now()));
-            Ok((self.load(&standing, &prepared, &tracing, observer)?, prepared))
+            Ok((self.load(&standing, &prepared, &tracing, shared.as_deref_mut(), observer)?, prepared))
         });
         // The collection is dropped, or left to the series, and the practice target stopped whatever happened; a failure to drop
         // is told, not fatal.
@@ -249,18 +249,25 @@ impl Run<'_> {
         standing: &Standing,
         prepared: &Prepared,
         tracing: &Tracing,
+        mut shared: Option<&mut Shared>,
         observer: &mut dyn Observer,
     ) -> Result<Loaded, RunError> {
         let plan = self.plan;
         let lanes = self.lanes();
         let collection = Arc::new(prepared.collection.clone());
-        let work = |stream: usize| Work { collection: Arc::clone(&collection), vectors: prepared.vectors.clone(), stream: stream as u16 };
+        let written = shared.as_ref().map_or_else(|| vec![0; plan.streams.len()], |shared| shared.written(plan));
+        let work = |stream: usize| Work {
+            collection: Arc::clone(&collection),
+            vectors: prepared.vectors.clone(),
+            stream: stream as u16,
+            written: written[stream],
+        };
         // What Milvus would refuse of every request is told now, not by every lane.
         let sending = self.sending;
         operations(plan, sending, &work)?;
         let loads: Vec<StreamLoad> = plan.streams.iter().map(|stream| stream.load.clone()).collect();
-        observer.event(&Event::Floor);
-        self.document.generator.floor = floor::measure(&loads, &work(0), lanes, plan.load.wait, &self.options.stop)?;
+        let conditions = floor::Conditions::of(&loads, lanes, plan.load.wait, prepared.collection.dim);
+        self.document.generator.floor = floor::known(conditions, shared.as_deref_mut(), &work(0), &self.options.stop, observer)?;
         if self.options.stop.is_stopped() {
             return Err(RunError::Interrupted);
         }
@@ -299,6 +306,9 @@ impl Run<'_> {
             let _ = self.directory.write_document(&self.document);
         }
         let measured = measured.map_err(RunError::from_load)?;
+        if let Some(shared) = shared {
+            shared.wrote(plan, &measured.leftovers);
+        }
         let phases = measured.phases;
         self.phase(PhaseName::WarmUp, phases.begin, Some(phases.measure));
         self.phase(PhaseName::Measure, phases.measure, Some(phases.drain));

@@ -1,13 +1,19 @@
-//! What stays standing between the runs of a series: the collections that its first runs made.
+//! What the runs of a series share: the collections that its first runs made, which rows were written into them, and the floors.
 //!
 //! A run of a series that needs a collection which an earlier one made takes it as it is, through a connection of its own, so
 //! that a target which was restarted between them is asked again whether all is loaded. The collections are dropped when the series
 //! ends. The practice target in this process goes with every run: making its collection takes moments, and its behaviour may be
 //! what is varied.
+//!
+//! Each run writes rows of its own: ids that an earlier run gave out would make its inserts into upserts. The instrument's floor is
+//! measured once for all runs that it holds for ([`Conditions`]).
 
-use crate::milvus::{CollectionSettings, TargetSettings};
+use crate::milvus::operation::Kept;
+use crate::milvus::{Address, CollectionSettings, TargetSettings};
+use crate::result::model::Floor;
 use crate::scenario::Plan;
 
+use super::floor::Conditions;
 use super::standing::Standing;
 
 /// The collections of a series of runs. End it with [`Shared::end`]: dropped without, it leaves them on the target.
@@ -15,12 +21,28 @@ use super::standing::Standing;
 #[must_use]
 pub struct Shared {
     made: Vec<Made>,
+    written: Vec<Written>,
+    floors: Vec<(Conditions, Floor)>,
 }
 
 struct Made {
     target: TargetSettings,
     collection: CollectionSettings,
     standing: Standing,
+}
+
+/// Rows that the series' runs have written into one collection, of each stream.
+struct Written {
+    uri: Address,
+    database: Option<String>,
+    collection: String,
+    rows: Vec<u64>,
+}
+
+impl Written {
+    fn is_of(&self, plan: &Plan) -> bool {
+        self.uri == plan.target.uri && self.database == plan.target.database && self.collection == plan.collection.name
+    }
 }
 
 impl Shared {
@@ -37,6 +59,46 @@ impl Shared {
     /// Keeps what a run made.
     pub(super) fn keep(&mut self, plan: &Plan, standing: Standing) {
         self.made.push(Made { target: plan.target.clone(), collection: plan.collection.clone(), standing });
+    }
+
+    /// How many rows the series has written as each stream of the plan into the collection that it works on.
+    pub(super) fn written(&self, plan: &Plan) -> Vec<u64> {
+        let mut rows = self.written.iter().find(|written| written.is_of(plan)).map(|written| written.rows.clone()).unwrap_or_default();
+        rows.resize(plan.streams.len(), 0);
+        rows
+    }
+
+    /// Notes what a run's lanes have written. The practice target in this process begins anew with every run.
+    pub(super) fn wrote(&mut self, plan: &Plan, lanes: &[Vec<Kept>]) {
+        if plan.practice.is_some() {
+            return;
+        }
+        let mut rows = self.written(plan);
+        for lane in lanes {
+            for (rows, kept) in rows.iter_mut().zip(lane) {
+                *rows = kept.written().max(*rows);
+            }
+        }
+        match self.written.iter_mut().find(|written| written.is_of(plan)) {
+            Some(written) => written.rows = rows,
+            None => self.written.push(Written {
+                uri: plan.target.uri.clone(),
+                database: plan.target.database.clone(),
+                collection: plan.collection.name.clone(),
+                rows,
+            }),
+        }
+    }
+
+    /// The floor that an earlier run measured under such conditions.
+    pub(super) fn floor(&self, conditions: &Conditions) -> Option<Floor> {
+        let (_, floor) = self.floors.iter().find(|(measured, _)| conditions.are_met_by(measured))?;
+        Some(Floor { of_series: true, ..*floor })
+    }
+
+    /// Keeps a floor for later runs.
+    pub(super) fn keep_floor(&mut self, conditions: Conditions, floor: Floor) {
+        self.floors.push((conditions, floor));
     }
 
     /// Drops the collections that the plans do not ask to keep. Says what went wrong with that: it changes nothing that was measured.

@@ -16,7 +16,7 @@ fn sound() -> RunDocument {
     document.phases = vec![Phase { name: PhaseName::Measure, start: WallTime::default(), length_ns: Some(60_000 * MS) }];
     document.generator.lanes =
         vec![Lane { cpu_share: 0.3, timer_error: TimerError { p50_ns: Some(10_000), ..TimerError::default() }, ..Lane::default() }];
-    document.generator.floor = Some(Floor { p50_ns: MS / 10, p99_ns: MS / 5, rate_per_s: 500.0, count: 500 });
+    document.generator.floor = Some(Floor { p50_ns: MS / 10, p99_ns: MS / 5, rate_per_s: 500.0, count: 500, of_series: false });
     document.trace.decided = 33_000;
     document.trace.sample_fraction = 0.01;
     document.trace.sampled_by = SampledBy { ratio: 330, burst: 0, forced: 0 };

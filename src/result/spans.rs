@@ -73,21 +73,17 @@ impl SpanSink for SpanLog {
     }
 }
 
-/// How much the built-in collector received from whom.
+/// How much the built-in collector received from others than the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SpanAccount {
-    /// Spans of the service that was asked for: the client.
-    pub own_spans: u64,
+    /// How many.
+    pub spans: u64,
     /// Their bytes as protobuf, with what names their service: what was sent, but for the frames around it.
-    pub own_bytes: u64,
-    /// Spans of all others.
-    pub other_spans: u64,
-    /// Their bytes.
-    pub other_bytes: u64,
+    pub bytes: u64,
 }
 
-/// Adds up a file of spans, by whether they are of `service`. A last line that is not whole is passed over.
-pub fn account(path: &Path, service: &str) -> Result<SpanAccount, ResultError> {
+/// Adds up the spans in a file that are not of `service`. A last line that is not whole is passed over.
+pub fn account_of_others(path: &Path, service: &str) -> Result<SpanAccount, ResultError> {
     let file = File::open(path).map_err(ResultError::read(path))?;
     let mut account = SpanAccount::default();
     for line in BufReader::new(file).lines() {
@@ -96,13 +92,11 @@ pub fn account(path: &Path, service: &str) -> Result<SpanAccount, ResultError> {
         for resource in &data.resource_spans {
             let attributes = resource.resource.iter().flat_map(|resource| &resource.attributes);
             let name = attributes.filter(|pair| pair.key == "service.name").find_map(|pair| pair.value.as_ref()?.value.as_ref());
-            let own = matches!(name, Some(AttributeValue::StringValue(name)) if name == service);
-            let spans = resource.scope_spans.iter().map(|scope| scope.spans.len() as u64).sum::<u64>();
-            let bytes = resource.encoded_len() as u64;
-            let (of_spans, of_bytes) =
-                if own { (&mut account.own_spans, &mut account.own_bytes) } else { (&mut account.other_spans, &mut account.other_bytes) };
-            *of_spans += spans;
-            *of_bytes += bytes;
+            if matches!(name, Some(AttributeValue::StringValue(name)) if name == service) {
+                continue;
+            }
+            account.spans += resource.scope_spans.iter().map(|scope| scope.spans.len() as u64).sum::<u64>();
+            account.bytes += resource.encoded_len() as u64;
         }
     }
     Ok(account)

@@ -13,6 +13,8 @@ pub struct Accounting {
     pub failed: u64,
     /// Of the dropped ones, those whose request the [`SampledSink`] has not seen either, because the lane's ring was full.
     pub unseen: u64,
+    /// Bytes of all export requests that were sent, as protobuf before compression.
+    pub bytes: u64,
 }
 
 impl Accounting {

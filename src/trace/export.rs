@@ -9,7 +9,7 @@ use crate::clock::Anchor;
 use crate::units::Nanos;
 
 use super::lane::LaneCounts;
-use super::pump::{Pump, Source};
+use super::pump::{Pump, PumpCounts, Source};
 use super::span::SpanBuilder;
 use super::{Accounting, Destination, Finished, RunIdentity, SampledSink, SpanLane, TraceError};
 
@@ -90,8 +90,8 @@ impl Exporter {
     #[must_use]
     pub fn so_far(&self) -> Accounting {
         // What the thread has counted is read first: a span it knows of is then among the ended ones, whenever this is called.
-        let (exported, queue_dropped) = self.pump.as_ref().map_or((0, 0), |pump| pump.counts.read());
-        self.account(exported, queue_dropped)
+        let sent = self.pump.as_ref().map(|pump| Sent::of(&pump.counts)).unwrap_or_default();
+        self.account(sent)
     }
 
     /// Sends what is left, ends the thread and gives the account. Call it when the lanes have ended: a span that ends later
@@ -99,19 +99,34 @@ impl Exporter {
     /// disk holds the thread up).
     #[must_use]
     pub fn finish(mut self) -> Accounting {
-        let (exported, queue_dropped) = self.pump.take().map_or((0, 0), |pump| {
+        let sent = self.pump.take().map(|pump| {
             let counts = pump.counts.clone();
             pump.finish(self.limit);
-            counts.read()
+            Sent::of(&counts)
         });
-        let mut account = self.account(exported, queue_dropped);
+        let mut account = self.account(sent.unwrap_or_default());
         account.failed = account.ended - account.exported - account.dropped;
         account
     }
 
-    fn account(&self, exported: u64, queue_dropped: u64) -> Accounting {
+    fn account(&self, Sent { exported, dropped, bytes }: Sent) -> Accounting {
         let (ended, unseen) = self.lanes.iter().map(|lane| lane.read()).fold((0, 0), |sum, lane| (sum.0 + lane.0, sum.1 + lane.1));
-        Accounting { ended, exported, dropped: unseen + queue_dropped, failed: 0, unseen }
+        Accounting { ended, exported, dropped: unseen + dropped, failed: 0, unseen, bytes }
+    }
+}
+
+/// What the exporter's thread has counted.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    exported: u64,
+    dropped: u64,
+    bytes: u64,
+}
+
+impl Sent {
+    fn of(counts: &PumpCounts) -> Self {
+        let (exported, dropped) = counts.read();
+        Self { exported, dropped, bytes: counts.bytes() }
     }
 }
 

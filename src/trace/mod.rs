@@ -12,6 +12,7 @@ mod client_only;
 pub mod collector;
 mod decision;
 mod destination;
+mod encoded;
 mod error;
 mod export;
 mod forward;

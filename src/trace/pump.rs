@@ -50,12 +50,18 @@ pub(super) trait Source: Send + 'static {
 pub(super) struct PumpCounts {
     exported: AtomicU64,
     dropped: AtomicU64,
+    bytes: AtomicU64,
 }
 
 impl PumpCounts {
     /// Exported and dropped so far.
     pub(super) fn read(&self) -> (u64, u64) {
         (self.exported.load(Ordering::Acquire), self.dropped.load(Ordering::Acquire))
+    }
+
+    /// Bytes of the export requests that were sent so far.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Acquire)
     }
 }
 
@@ -190,6 +196,7 @@ impl<S: Source> Worker<S> {
         let sender = self.sender.clone()?;
         let taken = self.queue.len().min(self.batch);
         let batch: Vec<SpanData> = self.queue.drain(..taken).map(|item| self.source.build(&item)).collect();
+        self.counts.bytes.fetch_add(sender.bytes(&batch), Ordering::AcqRel);
         let rejected = rejected.clone();
         Some(Box::pin(async move { sender.send(batch, &rejected).await }))
     }

@@ -10,6 +10,7 @@ use tonic::transport::{Certificate, ClientTlsConfig};
 
 use crate::units::Nanos;
 
+use super::encoded::Encoded;
 use super::rejected::Rejected;
 use super::{Destination, TraceError};
 
@@ -17,6 +18,7 @@ use super::{Destination, TraceError};
 #[derive(Debug)]
 pub(super) struct Sender {
     exporter: opentelemetry_otlp::SpanExporter,
+    encoded: Encoded,
     timeout: Nanos,
 }
 
@@ -46,8 +48,14 @@ impl Sender {
             builder = builder.with_tls_config(tls(destination)?);
         }
         let mut exporter = builder.build().map_err(|error| wrong(error.to_string()))?;
-        exporter.set_resource(&resource(destination));
-        Ok(Self { exporter, timeout })
+        let resource = resource(destination);
+        exporter.set_resource(&resource);
+        Ok(Self { exporter, encoded: Encoded::of(&resource), timeout })
+    }
+
+    /// Bytes of the request that carries a batch, before compression.
+    pub(super) fn bytes(&self, batch: &[SpanData]) -> u64 {
+        self.encoded.request(batch) as u64
     }
 
     /// Sends one batch. Ends within the destination's timeout, whatever the collector does.

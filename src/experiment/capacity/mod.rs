@@ -110,7 +110,8 @@ pub fn capacity(
         directory: directory.path().to_owned(),
     };
     let runs = RunOptions { out: directory.path().to_owned(), command: series.command, stop: series.stop, environment: series.environment };
-    let mut search = Searching { plan, slos: &options.slos, stream, question, directory, runs, shared: Shared::new(), found };
+    let mut search =
+        Searching { plan, slos: &options.slos, stream, question, directory, runs, shared: Shared::new(), broken_off: false, found };
     let ended = search.probe_on(observer);
     search.end(ended)
 }
@@ -157,6 +158,8 @@ struct Searching<'a> {
     directory: SeriesDirectory,
     runs: RunOptions<'a>,
     shared: Shared,
+    /// A probe could not be made, or was interrupted: there would have been more.
+    broken_off: bool,
     found: Capacity,
 }
 
@@ -175,7 +178,7 @@ impl Searching<'_> {
                 Ok(run) => run,
                 // What was known before it broke off is worth more than the error alone.
                 Err(CapacityError::Run(error)) if number > 0 => {
-                    self.found.partial = matches!(error, RunError::Interrupted);
+                    self.broken_off = true;
                     return Ok(give_up(&probes, broken_off(&ask, &error)));
                 }
                 Err(error) => return Err(error),
@@ -221,10 +224,9 @@ impl Searching<'_> {
         self.found.trouble = self.shared.end();
         match ended {
             Ok(answer) => {
-                let interrupted = self.runs.stop.is_stopped();
-                self.found.partial = interrupted;
+                self.found.partial = self.broken_off;
                 self.found.answered(answer);
-                if !interrupted {
+                if !self.broken_off {
                     self.found.explained = self.found.beside();
                 }
                 self.directory.write(FILE, &self.found)?;

@@ -41,6 +41,8 @@ impl Method {
 pub struct Comparison {
     /// [`SCHEMA`].
     pub schema: &'static str,
+    /// Of a live comparison: more rounds were planned; this is what was known by then.
+    pub partial: bool,
     /// Of all metrics together.
     pub verdict: Verdict,
     /// One sentence.

@@ -112,10 +112,14 @@ impl<'a> Live<'a> {
             self.take(&cells)?;
             let found = self.document();
             rounds.directory().write(COMPARE_FILE, &found)?;
-            if self.decision.as_ref().is_some_and(Sequential::is_over) {
+            if !found.partial {
                 return Ok(found);
             }
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.decision.as_ref().is_some_and(Sequential::is_over)
     }
 
     /// Takes the figures of a round's two cells.
@@ -164,6 +168,7 @@ impl<'a> Live<'a> {
             .collect();
         Comparison {
             schema: SCHEMA,
+            partial: !self.is_over(),
             verdict: Verdict::of_all(compared.iter().map(|metric| metric.verdict)),
             reason: Comparison::reason(&compared, "round"),
             metrics: compared,

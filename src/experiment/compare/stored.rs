@@ -75,6 +75,7 @@ pub fn compare(options: &StoredOptions) -> Result<Comparison, CompareError> {
     };
     Ok(Comparison {
         schema: SCHEMA,
+        partial: false,
         verdict: Verdict::of_all(compared.iter().map(|metric| metric.verdict)),
         reason: Comparison::reason(&compared, "run a side"),
         metrics: compared,

@@ -52,12 +52,14 @@ pub struct SeriesOptions<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum RoundsError {
     /// A run could not be made.
-    #[error("round {round}, {label}: nothing was measured")]
+    #[error("round {round}, {label}: nothing was measured{}", whole(place.as_deref()))]
     Run {
         /// From 1.
         round: usize,
         /// The variant.
         label: String,
+        /// The series' directory, where it holds runs that were whole by then.
+        place: Option<PathBuf>,
         /// Why.
         source: Box<RunError>,
     },
@@ -84,6 +86,11 @@ pub enum RoundsError {
     /// The series' directory, or a run in it.
     #[error(transparent)]
     Result(#[from] ResultError),
+}
+
+/// Where the earlier runs are.
+fn whole(place: Option<&Path>) -> String {
+    place.map(|place| format!("; the runs that were whole by then are in `{}`", place.display())).unwrap_or_default()
 }
 
 /// A run of the series.
@@ -120,6 +127,7 @@ pub struct Rounds<'a> {
     before_each: Option<String>,
     shared: Shared,
     done: usize,
+    runs_done: usize,
 }
 
 impl<'a> Rounds<'a> {
@@ -138,7 +146,7 @@ impl<'a> Rounds<'a> {
         let directory = SeriesDirectory::create(&options.out, name, options.what, started)?;
         let runs =
             RunOptions { out: directory.path().to_owned(), command: options.command, stop: options.stop, environment: options.environment };
-        Ok(Self { variants, directory, runs, before_each: options.before_each, shared: Shared::new(), done: 0 })
+        Ok(Self { variants, directory, runs, before_each: options.before_each, shared: Shared::new(), done: 0, runs_done: 0 })
     }
 
     /// What is measured in turn; collections may have been renamed so that they can stand at the same time.
@@ -199,8 +207,12 @@ impl<'a> Rounds<'a> {
         let plan = Plan { seed: round_seed(plan.seed, round), ..plan.clone() };
         let outcome = run_sharing(&plan, &self.runs, &mut self.shared, observer).map_err(|source| match source {
             RunError::Interrupted => interrupted(),
-            source => RoundsError::Run { round, label: label.clone(), source: Box::new(source) },
+            source => {
+                let place = (self.runs_done > 0).then(|| self.directory.path().to_owned());
+                RoundsError::Run { round, label: label.clone(), place, source: Box::new(source) }
+            }
         })?;
+        self.runs_done += 1;
         if outcome.document.partial {
             return Err(interrupted());
         }

@@ -84,7 +84,7 @@ pub struct Cost {
     pub client_cpu_ns_per_request: Option<f64>,
     /// Spans that the client exported.
     pub client_spans_per_s: Option<f64>,
-    /// Their bytes as protobuf; where the built-in collector took them.
+    /// Bytes of its export requests as protobuf, before compression.
     pub client_bytes_per_s: Option<f64>,
     /// Spans of others that the built-in collector took.
     pub server_spans_per_s: Option<f64>,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::result::StoredRun;
 use crate::result::model::{Latency, PhaseName, Stream};
-use crate::result::spans::{SpanAccount, account};
+use crate::result::spans::{SpanAccount, account_of_others};
 
 use super::document::{Cost, SampledApart, StreamCost};
 
@@ -25,14 +25,14 @@ pub(super) fn cost(run: &StoredRun) -> Cost {
     let per_s = |count: u64| (seconds > 0.0).then(|| count as f64 / seconds);
     let service = document.trace.service_name.as_deref().unwrap_or_default();
     // A file that cannot be read leaves the figures out; what was lost of it stands in the run's own document.
-    let received = run.spans_file().and_then(|path| account(&path, service).ok());
+    let received = run.spans_file().and_then(|path| account_of_others(&path, service).ok());
     let of = |count: fn(&SpanAccount) -> u64| received.as_ref().and_then(|received| per_s(count(received)));
     Cost {
         client_cpu_ns_per_request: document.generator.cpu_ns_per_request.map(|ns| ns as f64),
         client_spans_per_s: per_s(document.trace.exported),
-        client_bytes_per_s: of(|received| received.own_bytes),
-        server_spans_per_s: of(|received| received.other_spans),
-        server_bytes_per_s: of(|received| received.other_bytes),
+        client_bytes_per_s: document.trace.export_bytes.and_then(per_s),
+        server_spans_per_s: of(|received| received.spans),
+        server_bytes_per_s: of(|received| received.bytes),
         streams: document.streams.iter().map(stream_cost).collect(),
     }
 }

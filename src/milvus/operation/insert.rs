@@ -8,6 +8,7 @@ use crate::workload::{Vectors, WrittenIds};
 
 use super::super::collection::Scalar;
 use super::answer::judge;
+use super::kept::Kept;
 use super::protobuf::{PREFIX, Value, begin_message, end_message};
 use super::rows::RowWriter;
 use super::{Kind, MAX_MESSAGE, Operation, OperationError, Work};
@@ -40,6 +41,8 @@ pub(crate) struct Insert {
     batch: u32,
     vectors: Vectors,
     stream: u16,
+    /// Rows of the stream that have an id.
+    given: u64,
 }
 
 impl Insert {
@@ -63,10 +66,11 @@ impl Insert {
         Ok(Self {
             path: method_path(Settings::METHOD),
             rows,
-            ids: WrittenIds::new(work.stream, settings.batch),
+            ids: WrittenIds::new(work.stream, settings.batch).after(work.written),
             batch: settings.batch,
             vectors: work.vectors.clone(),
             stream: work.stream,
+            given: work.written,
         })
     }
 }
@@ -81,6 +85,7 @@ impl Operation for Insert {
     }
 
     fn encode(&mut self, sequence: u64, out: &mut BytesMut) {
+        self.given = self.given.max(self.ids.given(sequence));
         let start = begin_message(out);
         let ids = (0..self.batch as usize).map(|index| self.ids.id(sequence, index as u32));
         let (vectors, stream) = (&self.vectors, self.stream);
@@ -96,6 +101,10 @@ impl Operation for Insert {
             }
         })?;
         Ok(written)
+    }
+
+    fn leave(self: Box<Self>) -> Kept {
+        Kept::of_writes(self.given)
     }
 }
 

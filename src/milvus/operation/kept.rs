@@ -71,7 +71,7 @@ impl Keeper {
     }
 
     pub(crate) fn leave(self) -> Kept {
-        Kept { capacity: self.capacity, answers: self.heap.into_vec() }
+        Kept { capacity: self.capacity, answers: self.heap.into_vec(), written: 0 }
     }
 }
 
@@ -80,12 +80,25 @@ impl Keeper {
 pub struct Kept {
     capacity: usize,
     answers: Vec<KeptAnswer>,
+    written: u64,
 }
 
 impl Kept {
+    /// Of an operation that writes, and keeps no answer.
+    pub(crate) fn of_writes(written: u64) -> Self {
+        Self { written, ..Self::default() }
+    }
+
+    /// How many rows of the stream have an id, sent or not, those of earlier runs of the series included.
+    #[must_use]
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Puts the answers of another lane of the same stream in; what is too many goes.
     pub fn join(&mut self, other: Self) {
         self.capacity = self.capacity.max(other.capacity);
+        self.written = self.written.max(other.written);
         self.answers.extend(other.answers);
         self.answers.sort_unstable();
         self.answers.truncate(self.capacity);

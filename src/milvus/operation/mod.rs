@@ -104,6 +104,8 @@ pub struct Work {
     pub vectors: Vectors,
     /// The stream's place in the scenario.
     pub stream: u16,
+    /// Rows that earlier runs of a series wrote as this stream.
+    pub written: u64,
 }
 
 /// One stream's operation in one lane.

@@ -171,7 +171,8 @@ fn generator(generator: &Generator, run: &RunDocument) -> String {
         facts.push(format!("timer error p99 {}", Nanos(error).human()));
     }
     if let Some(floor) = &generator.floor {
-        facts.push(format!("floor p50 {}, p99 {}", Nanos(floor.p50_ns).human(), Nanos(floor.p99_ns).human()));
+        let of_series = if floor.of_series { " (the series')" } else { "" };
+        facts.push(format!("floor p50 {}, p99 {}{of_series}", Nanos(floor.p50_ns).human(), Nanos(floor.p99_ns).human()));
     }
     if let Some(cpu) = generator.cpu_ns_per_request {
         let shared = if run.target.in_process { " (the practice target's included)" } else { "" };

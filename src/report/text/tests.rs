@@ -148,7 +148,7 @@ fn document() -> RunDocument {
                 timer_error: TimerError { p99_ns: Some(9_000), ..TimerError::default() },
                 merged_intervals: 0,
             }],
-            floor: Some(Floor { p50_ns: 110_000, p99_ns: 190_000, rate_per_s: 500.0, count: 500 }),
+            floor: Some(Floor { p50_ns: 110_000, p99_ns: 190_000, rate_per_s: 500.0, count: 500, of_series: false }),
             cpu_ns_per_request: Some(9_100),
             peak_rss_bytes: Some(42 << 20),
             clock_step_ns: 0,

@@ -56,4 +56,6 @@ pub struct Floor {
     pub rate_per_s: f64,
     /// Requests behind it.
     pub count: u64,
+    /// An earlier run of the series measured it, at a rate near this run's.
+    pub of_series: bool,
 }

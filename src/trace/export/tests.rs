@@ -6,6 +6,8 @@ use std::sync::mpsc::{Sender, SyncSender, sync_channel};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse};
 
+use prost::Message as _;
+
 use super::*;
 use crate::clock::{Moment, now};
 use crate::trace::collector::{Collector, SpanSink, TracesData};
@@ -101,9 +103,11 @@ fn every_span_of_every_lane_arrives_once_and_is_counted() {
     let account = exporter.finish();
     let received = collector.stop();
     let expected: Vec<u64> = (0..3).flat_map(|lane| lane * 10_000..lane * 10_000 + 1_000).collect();
-    assert_eq!(account, Accounting { ended: 3_000, exported: 3_000, dropped: 0, failed: 0, unseen: 0 });
+    assert_eq!(account, Accounting { ended: 3_000, exported: 3_000, dropped: 0, failed: 0, unseen: 0, bytes: account.bytes });
     assert_eq!((received.spans, received.refused), (3_000, 0));
-    let mut arrived: Vec<u64> = exports.try_iter().flat_map(|data| spans(&data).map(sequence_of).collect::<Vec<_>>()).collect();
+    let exports: Vec<TracesData> = exports.try_iter().collect();
+    assert_eq!(account.bytes, exports.iter().map(|data| data.encoded_len() as u64).sum::<u64>());
+    let mut arrived: Vec<u64> = exports.iter().flat_map(spans).map(sequence_of).collect();
     arrived.sort_unstable();
     assert_eq!(arrived, expected);
     let seen: Vec<Option<u64>> = seen.try_iter().collect();
@@ -163,7 +167,7 @@ fn a_collector_that_is_down_costs_spans_and_no_more() {
     end_many(&mut lanes[0], 0, 600);
     let failure = exporter.failure();
     let account = exporter.finish();
-    assert_eq!(account, Accounting { ended: 600, exported: 0, dropped: 0, failed: 600, unseen: 0 });
+    assert_eq!(account, Accounting { ended: 600, exported: 0, dropped: 0, failed: 600, unseen: 0, bytes: account.bytes });
     assert!(failure.get().unwrap().contains("refused"), "{failure:?}");
     assert_eq!(seen.try_iter().count(), 601, "the requests are recorded all the same");
 }
@@ -178,7 +182,7 @@ fn a_collector_that_is_down_is_not_asked_again_and_again_at_the_end() {
     end_many(&mut lanes[0], 0, 20_480);
     let begun = now();
     let account = exporter.finish();
-    assert_eq!(account, Accounting { ended: 20_480, failed: 20_480, ..Accounting::default() });
+    assert_eq!(account, Accounting { ended: 20_480, failed: 20_480, bytes: account.bytes, ..Accounting::default() });
     assert!(now().since(begun) < settings.finish_limit);
 }
 
@@ -192,7 +196,7 @@ fn a_collector_that_never_answers_holds_the_end_up_to_its_limit_only() {
     let begun = now();
     let account = exporter.finish();
     let took = now().since(begun);
-    assert_eq!(account, Accounting { ended: 600, exported: 0, dropped: 0, failed: 600, unseen: 0 });
+    assert_eq!(account, Accounting { ended: 600, exported: 0, dropped: 0, failed: 600, unseen: 0, bytes: account.bytes });
     // Not one look later than the limit: far under the ten seconds that the export itself may take.
     assert!(took >= limit && took < Nanos::from_secs(5), "{took:?}");
 }
@@ -241,7 +245,7 @@ fn spans_that_the_collector_refuses_have_failed() {
     }
     end_many(&mut lanes[0], 100, 50);
     let account = exporter.finish();
-    assert_eq!(account, Accounting { ended: 150, exported: 100, dropped: 0, failed: 50, unseen: 0 });
+    assert_eq!(account, Accounting { ended: 150, exported: 100, dropped: 0, failed: 50, unseen: 0, bytes: account.bytes });
     let received = collector.stop();
     assert_eq!((received.spans, received.refused), (100, 50));
     assert!(received.error.unwrap().to_string().contains("no space left"));
@@ -278,7 +282,7 @@ fn spans_that_an_accepted_export_leaves_out_have_failed_too() {
     end_many(&mut lanes[0], 0, 100);
     let failure = exporter.failure();
     let account = exporter.finish();
-    assert_eq!(account, Accounting { ended: 100, exported: 93, dropped: 0, failed: 7, unseen: 0 });
+    assert_eq!(account, Accounting { ended: 100, exported: 93, dropped: 0, failed: 7, unseen: 0, bytes: account.bytes });
     assert!(failure.get().unwrap().contains("7 of 100"), "{failure:?}");
     stop.send(()).unwrap();
     server.join().unwrap();
@@ -290,7 +294,7 @@ fn without_a_destination_everything_is_dropped_and_the_sink_is_fed() {
     let (exporter, mut lanes) = Exporter::start(&ExportSettings::new(None, identity()), Anchor::take(), 2, Some(sink)).unwrap();
     end_many(&mut lanes[1], 0, 70);
     let account = exporter.finish();
-    assert_eq!(account, Accounting { ended: 70, exported: 0, dropped: 70, failed: 0, unseen: 0 });
+    assert_eq!(account, Accounting { ended: 70, exported: 0, dropped: 70, failed: 0, unseen: 0, bytes: 0 });
     assert_eq!(seen.try_iter().count(), 71);
 }
 
@@ -298,7 +302,7 @@ fn without_a_destination_everything_is_dropped_and_the_sink_is_fed() {
 fn a_disabled_exporter_only_counts() {
     let (exporter, mut lanes) = Exporter::disabled(2);
     end_many(&mut lanes[1], 0, 3);
-    assert_eq!(exporter.finish(), Accounting { ended: 3, exported: 0, dropped: 3, failed: 0, unseen: 3 });
+    assert_eq!(exporter.finish(), Accounting { ended: 3, exported: 0, dropped: 3, failed: 0, unseen: 3, bytes: 0 });
 }
 
 #[test]

@@ -18,7 +18,9 @@ fn run(level: f64, scatter: f64, random: &mut StdRng) -> f64 {
 }
 
 /// How simulated live comparisons end, in shares of [`RUNS`], and how many rounds they took on average. One metric of the candidate is
-/// slower by `slowdown`; all scatter independently, which is the hardest case for all to be ok.
+/// slower by `slowdown`; all scatter independently, which is the hardest case for all to be ok. With `--nocapture` each is a row of a table:
+/// scatter, slowdown, ok, regression, undecided, rounds.
+#[allow(clippy::print_stderr, reason = "what was found is recorded, whether it holds or not")]
 fn live(scatter: f64, slowdown: f64, seed: u64) -> (f64, f64, f64) {
     let mut random = StdRng::seed_from_u64(seed);
     let (mut ok, mut regression, mut rounds) = (0, 0, 0);
@@ -44,6 +46,10 @@ fn live(scatter: f64, slowdown: f64, seed: u64) -> (f64, f64, f64) {
         rounds += comparison.rounds();
     }
     let share = |count: usize| count as f64 / RUNS as f64;
+    let percent = |share: f64| format!("{:.2} %", share * 100.0);
+    let undecided = share(RUNS - ok - regression);
+    let row = [scatter, slowdown, share(ok), share(regression), undecided].map(percent).join(" | ");
+    eprintln!("| {row} | {:.1} |", share(rounds));
     (share(ok), share(regression), share(rounds))
 }
 

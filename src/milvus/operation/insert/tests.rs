@@ -21,7 +21,7 @@ fn work(dim: usize, kind: PrimaryKind) -> Work {
         consistency: None,
         filled: None,
     };
-    Work { collection: Arc::new(collection), vectors: Vectors::new(Seed(1), dim), stream: 0 }
+    Work { collection: Arc::new(collection), vectors: Vectors::new(Seed(1), dim), stream: 0, written: 0 }
 }
 
 #[test]
@@ -59,6 +59,23 @@ fn a_request_holds_the_rows_of_its_number() {
         }
     }
     assert_eq!(ids.len(), 500);
+}
+
+#[test]
+fn ids_go_on_after_those_of_earlier_runs_whatever_was_sent_of_them() {
+    let first = work(2, PrimaryKind::Int64);
+    let mut insert = Insert::new(Settings { batch: 10 }, &first).unwrap();
+    // One of two lanes: request 3 is not its own.
+    for sequence in [0, 2, 4] {
+        insert.encode(sequence, &mut BytesMut::new());
+    }
+    let mut all = Kept::default();
+    all.join((Box::new(insert) as Box<dyn Operation>).leave());
+    all.join(Kept::of_writes(40));
+    assert_eq!(all.written(), 50);
+    let second = Insert::new(Settings { batch: 7 }, &Work { written: all.written(), ..first }).unwrap();
+    assert_eq!(second.ids.id(0, 0), (1 << 44) + 50);
+    assert_eq!((Box::new(second) as Box<dyn Operation>).leave().written(), 50, "a run that sends nothing gives out nothing");
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn collection(dim: usize, consistency: Consistency) -> Collection {
 }
 
 fn work(dim: usize, consistency: Consistency) -> Work {
-    Work { collection: Arc::new(collection(dim, consistency)), vectors: Vectors::new(Seed(1), dim), stream: 3 }
+    Work { collection: Arc::new(collection(dim, consistency)), vectors: Vectors::new(Seed(1), dim), stream: 3, written: 0 }
 }
 
 fn settings(consistency: Option<Consistency>) -> Settings {
