@@ -102,7 +102,8 @@ stop_process() {
         pid=$(cat "$(pid_file "$name")")
         kill -TERM -- "-$pid" 2>/dev/null || true
         while kill -0 -- "-$pid" 2>/dev/null && [ $((tries += 1)) -le 100 ]; do sleep 0.1; done
-        kill -KILL -- "-$pid" 2>/dev/null || true
+        # What was killed holds its ports for a moment more.
+        while kill -KILL -- "-$pid" 2>/dev/null && [ $((tries += 1)) -le 200 ]; do sleep 0.1; done
         note "$name stopped (process $pid)"
     fi
     rm -f "$(pid_file "$name")"
