@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
+use tailtrace::tail::FLOOR_SPREADS;
 use tempfile::TempDir;
 
 /// One run at a time: two together would be each other's tail.
@@ -64,12 +65,23 @@ fn run(set: &[&str]) -> Run {
     for key in set {
         arguments.extend(["--set", key]);
     }
-    let output = tailtrace(&arguments, folder.path());
-    let said = text(&output.stdout);
-    assert!(!said.is_empty(), "{}", text(&output.stderr));
-    let path = folder.path().join(said.trim());
-    Run { _folder: folder, path }
+    // A machine that was busy while the floor was measured has no tail that is surely not its own, and `explain` says so.
+    for _ in 0..5 {
+        let output = tailtrace(&arguments, folder.path());
+        let said = text(&output.stdout);
+        assert!(!said.is_empty(), "{}", text(&output.stderr));
+        let path = folder.path().join(said.trim());
+        let document: Value = serde_json::from_str(&fs::read_to_string(path.join("run.json")).unwrap()).unwrap();
+        let floor = |key: &str| document["generator"]["floor"][key].as_u64().unwrap();
+        if FLOOR_SPREADS * (floor("p99_ns") - floor("p50_ns")) as f64 <= LEAST_DELAY_NS {
+            return Run { _folder: folder, path };
+        }
+    }
+    panic!("against a server that answers at once this machine scattered by a fifth of the delay in each of five runs")
 }
+
+/// The shortest delay that is put anywhere here.
+const LEAST_DELAY_NS: f64 = 40e6;
 
 impl Run {
     fn explain(&self, more: &[&str]) -> Output {
@@ -189,8 +201,8 @@ fn bad_input(run: &Run) {
 
 #[test]
 fn a_slow_span_is_named_by_a_tenth_of_the_requests_and_by_a_fiftieth() {
-    // Of the 2 % that are slow, 20 and 24 are traced on average; fewer than ten in one of 200 and one of 2,000 runs.
-    for (fraction, rate, duration) in [("0.1", "2000/s", "5s"), ("0.02", "4000/s", "15s")] {
+    // Of the 2 % that are slow, 32 are traced on average; fewer than ten in one of 200,000 runs.
+    for (fraction, rate, duration) in [("0.1", "2000/s", "8s"), ("0.02", "4000/s", "20s")] {
         let set = [format!("trace.sample_fraction={fraction}"), format!("readers.rate={rate}"), format!("load.duration={duration}")];
         let mut set: Vec<&str> = set.iter().map(String::as_str).collect();
         set.push(SLOW_SPAN);

@@ -278,8 +278,9 @@ impl Run<'_> {
         let tally = Tally::new(loads.len());
         let sink = sending.sink(tally.before(requests.sink()));
         let (exporter, spans) = tracing.exporter(identity.clone(), lanes, sink)?;
+        let arrivals = |stream: usize| Seed(plan.seed).draws(Purpose::Arrivals, stream as u16).at(0);
         let settings = RunSettings {
-            streams: loads.into_iter().enumerate().map(|(stream, load)| (load, arrivals_seed(plan.seed, stream))).collect(),
+            streams: loads.into_iter().enumerate().map(|(stream, load)| (load, arrivals(stream))).collect(),
             warmup: plan.load.warmup,
             duration: plan.load.duration,
             drain: plan.load.drain,
@@ -391,11 +392,6 @@ struct Told {
     tally: Tally,
     /// Their traces went to where `trace.jaeger` may have them.
     elsewhere: bool,
-}
-
-/// Each stream's arrivals are drawn from a seed of their own.
-fn arrivals_seed(seed: u64, stream: usize) -> u64 {
-    Seed(seed).draws(Purpose::Arrivals, stream as u16).at(0)
 }
 
 #[cfg(test)]

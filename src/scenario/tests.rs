@@ -334,6 +334,9 @@ fn credentials_that_were_typed_are_shown_nowhere() {
         // Another key of the same line is wrong.
         RIGHT.replace("uri = \"practice\"", &format!("database = 5 # was {uri}")),
         RIGHT.replace("[target]\nuri = \"practice\"", &format!("target = {{ uri = {uri}, url = {uri} }}")),
+        RIGHT.replace("[trace]", &format!("[trace]\njaeger = {uri}")),
+        RIGHT.replace("[trace]", &format!("[trace]\nforward = {uri}")),
+        RIGHT.replace("[trace]", &format!("[trace]\nendpoint = {uri}")),
     ] {
         let error = read_text(&text).unwrap_err();
         assert!(!error.contains("root") && !error.contains("w0rd") && error.contains("milvus:19530"), "{error}");

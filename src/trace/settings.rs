@@ -68,6 +68,9 @@ impl FromStr for Endpoint {
         if text == BUILT_IN {
             return Ok(Self::BuiltIn);
         }
+        if text.contains('@') {
+            return Err(with_credentials("an OTLP endpoint", "http://localhost:4317"));
+        }
         if is_web_url(text) {
             return Ok(Self::Url(text.to_owned()));
         }
@@ -82,23 +85,29 @@ fn is_web_url(text: &str) -> bool {
 }
 
 fn jaeger_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let url = <Option<String> as serde::Deserialize>::deserialize(deserializer)?;
-    match url {
-        Some(text) if !is_web_url(&text) => {
-            Err(serde::de::Error::custom(format!("`{text}` is not the URL of a Jaeger; a right one is \"http://localhost:16686\"")))
-        }
-        url => Ok(url.map(|text| text.trim_end_matches('/').to_owned())),
-    }
+    let url = web_url(deserializer, "the URL of a Jaeger", "http://localhost:16686")?;
+    Ok(url.map(|text| text.trim_end_matches('/').to_owned()))
 }
 
 fn forward_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    web_url(deserializer, "an OTLP/gRPC endpoint", "http://localhost:4317")
+}
+
+fn web_url<'de, D: serde::Deserializer<'de>>(deserializer: D, what: &str, right: &str) -> Result<Option<String>, D::Error> {
     let url = <Option<String> as serde::Deserialize>::deserialize(deserializer)?;
     match url {
-        Some(text) if !is_web_url(&text) => {
-            Err(serde::de::Error::custom(format!("`{text}` is not an OTLP/gRPC endpoint; a right one is \"http://localhost:4317\"")))
-        }
+        Some(text) if text.contains('@') => Err(serde::de::Error::custom(with_credentials(what, right))),
+        Some(text) if !is_web_url(&text) => Err(serde::de::Error::custom(format!("`{text}` is not {what}; a right one is \"{right}\""))),
         url => Ok(url),
     }
+}
+
+/// The text itself is not repeated: messages are shown on screens and kept in logs of CI.
+fn with_credentials(what: &str, right: &str) -> String {
+    format!(
+        "a name or a password in {what} would be kept in the run's files, and is not used: leave out everything up to the `@`; \
+         a right one is \"{right}\""
+    )
 }
 
 fn listen_address<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
