@@ -32,9 +32,13 @@ fn doctor(set: &[String]) -> Diagnosis {
     examine(&plan(set), &settings(), &|_| None).unwrap()
 }
 
-/// An address where nobody listens.
+/// An address where nobody listens, and that no other test is given: it stays bound.
 fn closed() -> SocketAddr {
-    TcpListener::bind(any()).unwrap().local_addr().unwrap()
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(any()).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::mem::forget(socket);
+    address
 }
 
 fn link<'a>(diagnosis: &'a Diagnosis, name: &str) -> &'a Link {
