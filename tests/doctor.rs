@@ -41,6 +41,11 @@ fn closed() -> SocketAddr {
     address
 }
 
+/// A port that is free to listen on.
+fn free() -> SocketAddr {
+    TcpListener::bind(any()).unwrap().local_addr().unwrap()
+}
+
 fn link<'a>(diagnosis: &'a Diagnosis, name: &str) -> &'a Link {
     diagnosis.links.iter().find(|link| link.name == name).unwrap_or_else(|| panic!("no link {name}: {diagnosis:#?}"))
 }
@@ -263,7 +268,7 @@ fn tls_server() -> SocketAddr {
 
 #[test]
 fn a_milvus_that_speaks_tls_to_the_built_in_collector_is_told_not_to() {
-    let port = closed();
+    let port = free();
     // A Milvus with trace.otlp.secure: true greets with TLS, and again when that fails.
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let stopped = stop.clone();
