@@ -25,7 +25,7 @@ fn work(dim: usize) -> Work {
         consistency: None,
         filled: Some(Filled { rows: 20_000, seed: Seed(1) }),
     };
-    Work { collection: Arc::new(collection), vectors: Vectors::new(Seed(1), dim), stream: 0 }
+    Work { collection: Arc::new(collection), vectors: Vectors::new(Seed(1), dim), stream: 0, written: 0 }
 }
 
 fn encoding(criterion: &mut Criterion) {

@@ -29,7 +29,7 @@ fn work() -> Work {
         consistency: None,
         filled: Some(Filled { rows: 20_000, seed }),
     };
-    Work { collection: Arc::new(collection), vectors: Vectors::new(seed, DIM), stream: 0 }
+    Work { collection: Arc::new(collection), vectors: Vectors::new(seed, DIM), stream: 0, written: 0 }
 }
 
 async fn one(target: &mut MilvusTarget, sequence: u64) {

@@ -31,6 +31,8 @@ pub(super) fn traced(at_ms: u64, weight: f64, parts: &[(&str, u64)]) -> Traced {
 /// Searches of which `all` lists the response times, ms, each with how many took it.
 pub(super) fn subject(all: &[(u64, u64)], traced: Vec<Traced>) -> Subject {
     let mut histogram = Histogram::new();
-    all.iter().for_each(|(ms, times)| histogram.record_n(ms * 1_000_000, *times));
+    for (ms, times) in all {
+        histogram.record_n(ms * 1_000_000, *times);
+    }
     Subject { name: "readers".to_owned(), operation: "search".to_owned(), traced, all: Some(histogram), ..Subject::default() }
 }

@@ -125,7 +125,9 @@ mod tests {
         let of = |us: u64, at: u64| Traced { response_ns: us * 1_000, ..traced(at, 1.0, &[("Proxy-Search", TYPICAL_MS)]) };
         let requests: Vec<Traced> = (0..1_000).map(|n| of(if n < 4 { 11_000 } else { 9_500 + 500 * n / 1_000 }, 3_000 * n)).collect();
         let mut all = Histogram::new();
-        requests.iter().for_each(|one| all.record(one.response_ns));
+        for one in &requests {
+            all.record(one.response_ns);
+        }
         let few = Subject { traced: requests, all: Some(all), sample_fraction: Some(1.0), ..Subject::default() };
         let found = explained(&few, Above::Time(Nanos::from_micros(10_500)));
         assert_eq!((found.verdict, found.tail.traced), (Verdict::TooFew, 4), "{}", found.sentence);

@@ -144,7 +144,7 @@ mod tests {
         eventful.dropped_attributes_count = 300;
         let resource = Resource::builder_empty().build();
         for span in [strange, eventful] {
-            assert_eq!(Encoded::of(&resource).request(&[span.clone()]), sent(vec![span], &resource));
+            assert_eq!(Encoded::of(&resource).request(std::slice::from_ref(&span)), sent(vec![span], &resource));
         }
     }
 }

@@ -111,7 +111,9 @@ fn written(place: &Path, all: &Happened, requests: &[Request], kept: impl Iterat
     document.partial = false;
     directory.finish(&document).unwrap();
     let mut lines = String::new();
-    requests.iter().for_each(|request| writeln!(lines, "{}", serde_json::to_string(request).unwrap()).unwrap());
+    for request in requests {
+        writeln!(lines, "{}", serde_json::to_string(request).unwrap()).unwrap();
+    }
     std::fs::write(directory.path().join(REQUESTS_FILE), lines).unwrap();
     let spans: String = kept.map(|at| write_otlp_line(&all.traces[at])).collect();
     std::fs::write(directory.path().join(SPANS_FILE), spans).unwrap();
@@ -144,7 +146,9 @@ fn a_bounded_number_of_traces_explains_what_all_of_them_explain_within_its_inter
     let strata = choice::strata(&all.requests, &bounds, &shown, 7);
     let order = choice::order(&strata);
     let mut asked = vec![0; strata.len()];
-    order.iter().for_each(|(stratum, _)| asked[*stratum] += 1);
+    for (stratum, _) in &order {
+        asked[*stratum] += 1;
+    }
     let mut requests = all.requests.clone();
     choice::set_chances(&mut requests, &strata, &asked);
     let bounded = tempfile::tempdir().unwrap();

@@ -1,14 +1,10 @@
 use super::*;
 use crate::result::requests::sketch;
 
-fn because(why: &str) -> Option<String> {
-    Some(why.to_owned())
-}
-
 #[test]
 fn of_a_stream_whose_every_request_was_asked_for_none_can_have_been_missed() {
-    let forced = Request { why: because("forced"), ..sketch(1, 10) };
-    let by_ratio = Request { why: because("ratio"), ..sketch(2, 10) };
+    let forced = Request { why: Some("forced".into()), ..sketch(1, 10) };
+    let by_ratio = Request { why: Some("ratio".into()), ..sketch(2, 10) };
     let unsampled = Request { sampled: false, ..sketch(3, 10) };
     let of = |requests: &[Request]| sample_fraction(requests, "readers", 0.01);
     assert_eq!(of(&[forced.clone(), forced.clone(), unsampled.clone()]), 1.0);
