@@ -89,7 +89,7 @@ pub struct Explained {
     pub notes: Vec<String>,
     /// Sampled requests whose trace was not found.
     pub without_trace: u64,
-    /// What was odd about the traces, and mended.
+    /// What was odd about the traces, and mended or left out.
     pub oddities: Oddities,
     /// The slowest traced request, and a typical one.
     pub waterfalls: Waterfalls,
@@ -160,9 +160,8 @@ fn explain_one(subject: &Subject, above: Above) -> Explained {
 #[must_use]
 pub fn pictured(subject: &Subject, above: Above) -> Option<(usize, usize)> {
     let groups = Groups::of(subject, above)?;
-    let any_joined = subject.traced.iter().any(|one| one.joined);
-    let whole = || subject.traced.iter().enumerate().filter(|(_, one)| one.joined || !any_joined);
-    let slowest = whole().max_by_key(|(_, one)| one.response_ns)?.0;
-    let typical = whole().min_by_key(|(_, one)| one.response_ns.abs_diff(groups.thresholds.median_ns))?.0;
+    let all = || subject.traced.iter().enumerate();
+    let slowest = all().max_by_key(|(_, one)| one.response_ns)?.0;
+    let typical = all().min_by_key(|(_, one)| one.response_ns.abs_diff(groups.thresholds.median_ns))?.0;
     Some((slowest, typical))
 }

@@ -47,6 +47,6 @@ pub struct Subject {
     pub sample_fraction: Option<f64>,
     /// Sampled requests whose trace was not found.
     pub without_trace: u64,
-    /// What was odd about the traces, and mended.
+    /// What was odd about the traces, and mended or left out.
     pub oddities: Oddities,
 }

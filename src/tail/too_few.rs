@@ -13,7 +13,11 @@ const LOWER: [f64; 10] = [0.999, 0.998, 0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8,
 
 /// Which sample fraction, which duration or which lower percentile gives enough.
 pub(super) fn advice(subject: &Subject, groups: &Groups<'_>) -> String {
-    let more = more_traces(subject, groups);
+    let mut more = more_traces(subject, groups);
+    if subject.oddities.cut > 0 {
+        more =
+            format!("see first why {} traces have lost spans (`tailtrace doctor` says which link is broken); {more}", subject.oddities.cut);
+    }
     match lower(subject) {
         Some((above, found)) => {
             let (traced, requests) = (found.tail_figures.traced, found.tail_figures.requests);

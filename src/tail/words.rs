@@ -197,6 +197,12 @@ pub(super) fn notes(subject: &Subject, explained: &Explained) -> Vec<String> {
         let share = fraction.map(|fraction| format!(" ({})", percent(fraction.get()))).unwrap_or_default();
         notes.push(format!("{} sampled requests{share} have no trace: their spans were lost on the way", subject.without_trace));
     }
+    if subject.oddities.cut > 0 {
+        let cut = if subject.oddities.cut == 1 { "1 cut trace is".to_owned() } else { format!("{} cut traces are", subject.oddities.cut) };
+        notes.push(format!(
+            "{cut} left out: the client's span is missing, or the server's where other traces have them (lost on the way, or not in Jaeger yet)"
+        ));
+    }
     let joined = subject.traced.iter().filter(|one| one.joined).count();
     if joined == 0 && !subject.traced.is_empty() {
         notes.push(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::tail::traces::Trace;
 use crate::tail::{ClientSpan, FEWEST_TRACED, Places, Subject, Traced, attribute, client_spans};
 
-use super::{Answer, ExplainError, Question, Source};
+use super::{Answer, ExplainError, Of, Question, Source};
 
 /// Whose requests are explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(super) fn explain(traces: &[Trace], whose: &Whose, question: &Question, plac
                 continue;
             };
             source.subject.oddities += attribution.oddities;
-            source.of.push((at, client.id.clone()));
+            source.of.push(Of { trace: at, client: client.id.clone(), answered: true });
             source.subject.traced.push(Traced {
                 trace_id: trace.id.clone(),
                 sequence: None,
@@ -41,6 +41,7 @@ pub(super) fn explain(traces: &[Trace], whose: &Whose, question: &Question, plac
             });
         }
     }
+    by_operation.values_mut().for_each(Source::leave_out_cut);
     // A client makes calls on the side (connects, describes); those are told only where there is nothing else.
     let enough = |source: &Source| source.subject.traced.len() as u64 >= FEWEST_TRACED;
     let any = by_operation.values().any(enough);
@@ -54,17 +55,8 @@ pub(super) fn explain(traces: &[Trace], whose: &Whose, question: &Question, plac
 }
 
 fn named(source: Source, service: &str, operation: &str) -> Source {
-    let mut subject = Subject { name: service.to_owned(), operation: operation.to_owned(), ..source.subject };
-    count_cut(&mut subject);
+    let subject = Subject { name: service.to_owned(), operation: operation.to_owned(), ..source.subject };
     Source { subject, ..source }
-}
-
-/// Where others hold a server's span, a trace without one is cut.
-pub(super) fn count_cut(subject: &mut Subject) {
-    let joined = subject.traced.iter().filter(|one| one.joined).count();
-    if joined > 0 {
-        subject.oddities.cut += (subject.traced.len() - joined) as u64;
-    }
 }
 
 /// What was asked for must be there; else what is there is said.
@@ -86,4 +78,64 @@ fn check(traces: &[Trace], whose: &Whose, place: &str) -> Result<(), ExplainErro
         return Err(ExplainError::NoOperation { service, operation, place, known });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tail::Verdict;
+    use crate::tail::sketch::sketch;
+
+    /// Searches of another client, told apart by their ids, of these drawings.
+    fn explained(drawings: impl Iterator<Item = String>) -> Answer {
+        let drawn = drawings.enumerate().map(|(at, drawing)| Trace { id: format!("{:032x}", at + 1), ..sketch(&drawing) });
+        let whose = Whose { service: "client".to_owned(), operation: None };
+        let question = Question { above: "p90".parse().unwrap(), stream: None };
+        explain(&drawn.collect::<Vec<_>>(), &whose, &question, "here").unwrap()
+    }
+
+    /// A search of so many µs, of which the server waits all but 200 in its inner span.
+    fn whole(us: u64) -> String {
+        format!(
+            "client Search 0 {us} client\n standalone Proxy-Search 100 {} server\n  standalone Wait 100 {} internal",
+            us - 200,
+            us - 200
+        )
+    }
+
+    /// The same without what the server knows of it.
+    fn cut(us: u64) -> String {
+        format!("client Search 0 {us} client")
+    }
+
+    /// Of 20 slow searches 8 have lost the server's spans: counted as they are, two fifths of the excess would be the network's.
+    #[test]
+    fn a_trace_without_the_servers_spans_says_nothing_where_others_have_them() {
+        let slow = (0..20).map(|at| if at % 5 < 2 { cut(100_000 + at) } else { whole(100_000 + at) });
+        let answer = explained((0..180).map(|at| whole(5_000 + at)).chain(slow));
+        let search = &answer.explanation.streams[0];
+        assert_eq!((search.verdict, search.named.as_deref()), (Verdict::Single, Some("Wait")), "{}", search.sentence);
+        assert!(search.rows[0].share.unwrap() > 0.99, "{:?}", search.rows);
+        assert_eq!(search.oddities.cut, 8);
+        assert!(search.notes.iter().any(|note| note.starts_with("8 cut traces are left out")), "{:?}", search.notes);
+        assert_eq!(answer.sources[0].of.len(), 192, "each of the others keeps its trace");
+        assert_eq!(search.waterfalls.slowest.as_ref().unwrap().spans.len(), 3, "the slowest whole one is drawn");
+    }
+
+    #[test]
+    fn too_few_whole_traces_are_told_with_the_cut_ones() {
+        let slow = (0..20).map(|at| if at < 15 { cut(100_000 + at) } else { whole(100_000 + at) });
+        let answer = explained((0..20).map(|at| whole(5_000 + at)).chain(slow));
+        let search = &answer.explanation.streams[0];
+        assert_eq!((search.verdict, search.oddities.cut), (Verdict::TooFew, 15), "{}", search.sentence);
+        assert!(search.advice.as_ref().unwrap().starts_with("see first why 15 traces have lost spans"), "{:?}", search.advice);
+    }
+
+    #[test]
+    fn where_no_trace_has_them_nothing_is_left_out() {
+        let answer = explained((0..180).map(|at| cut(5_000 + at)).chain((0..20).map(|at| cut(100_000 + at))));
+        let search = &answer.explanation.streams[0];
+        assert_eq!((search.oddities.cut, answer.sources[0].subject.traced.len()), (0, 200));
+        assert!(search.notes.iter().any(|note| note.contains("no trace holds a span of the server's")), "{:?}", search.notes);
+    }
 }

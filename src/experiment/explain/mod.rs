@@ -41,8 +41,32 @@ pub struct Answer {
 #[derive(Debug, Default)]
 struct Source {
     subject: Subject,
-    /// Of each traced request: its trace's place in the list of all, and its client span's id.
-    of: Vec<(usize, String)>,
+    /// Of each traced request, in the same order.
+    of: Vec<Of>,
+}
+
+/// Where a traced request's trace is.
+#[derive(Debug)]
+struct Of {
+    /// Its place in the list of all.
+    trace: usize,
+    /// The client span's id.
+    client: String,
+    /// Whether a server must have had a span of it; one that was given up may never have arrived.
+    answered: bool,
+}
+
+impl Source {
+    /// Leaves out traces of answered requests without a server's span where others have one: it was lost, or its batch has not come
+    /// yet, and what the client waited for in them is not known. To count it as the network's would name the wrong one.
+    fn leave_out_cut(&mut self) {
+        let traced = std::mem::take(&mut self.subject.traced);
+        let joined = traced.iter().filter(|one| one.joined).count();
+        let all = traced.len();
+        let pairs = traced.into_iter().zip(std::mem::take(&mut self.of));
+        (self.subject.traced, self.of) = pairs.filter(|(one, of)| one.joined || joined == 0 || !of.answered).unzip();
+        self.subject.oddities.cut += (all - self.subject.traced.len()) as u64;
+    }
 }
 
 impl Answer {
@@ -52,8 +76,8 @@ impl Answer {
         for (explained, source) in explanation.streams.iter_mut().zip(&sources) {
             let Some((slowest, typical)) = tail::pictured(&source.subject, above) else { continue };
             let picture = |at: usize| {
-                let (trace, client) = source.of.get(at)?;
-                tail::waterfall(traces.get(*trace)?, ClientSpan::Id(client)).ok()
+                let of = source.of.get(at)?;
+                tail::waterfall(traces.get(of.trace)?, ClientSpan::Id(&of.client)).ok()
             };
             explained.waterfalls.slowest = picture(slowest);
             explained.waterfalls.typical = picture(typical);

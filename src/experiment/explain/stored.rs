@@ -13,8 +13,7 @@ use crate::tail::{
 };
 use crate::trace::Why;
 
-use super::foreign::count_cut;
-use super::{Answer, ExplainError, Question, Source, by_id, jaeger};
+use super::{Answer, ExplainError, Of, Question, Source, by_id, jaeger};
 
 /// So many traces of slow requests are read at most, and so many of others, of each stream; of more a random subset, weighed for it. Enough
 /// for shares to some tenths of a percent, and a bound for the memory.
@@ -51,7 +50,7 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
         for (request, weight) in chosen {
             take_apart(&mut source, &run, request, *weight, &found, &traces, &mut places);
         }
-        count_cut(&mut source.subject);
+        source.leave_out_cut();
         source
     });
     let mut sources: Vec<Source> = sources.collect();
@@ -170,7 +169,6 @@ fn take_apart(
     };
     let Ok(attribution) = attribute(trace, ClientSpan::Id(client), places) else {
         // The server's spans without the client's: what the client waited beside them is not known.
-        source.subject.without_trace += 1;
         source.subject.oddities.cut += 1;
         return;
     };
@@ -178,7 +176,7 @@ fn take_apart(
     let mut parts = attribution.parts;
     complete(&mut parts, service, request, attribution.total_ns);
     source.subject.oddities += attribution.oddities;
-    source.of.push((at, client.to_owned()));
+    source.of.push(Of { trace: at, client: client.to_owned(), answered: request.outcome == "ok" });
     source.subject.traced.push(Traced {
         trace_id: trace.id.clone(),
         sequence: Some(request.sequence),

@@ -151,7 +151,6 @@ fn oddities(odd: Oddities) -> Option<String> {
         (odd.skewed, "subtree of another clock"),
         (odd.misplaced, "span beside the one that ran it"),
         (odd.repeated, "span that came twice"),
-        (odd.cut, "cut trace"),
     ];
     let parts: Vec<String> =
         kinds.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{} × {what}", count(*number))).collect();
