@@ -3,17 +3,23 @@
 use crate::clock::Moment;
 use crate::units::Nanos;
 
-/// Buckets that the limit is divided into: a request counts as overdue at most a 64th of the limit late.
-const BUCKETS: usize = 64;
+/// A bucket is at most this part of the limit: a request counts as overdue at most two buckets late, a 64th of the limit.
+const PARTS: u64 = 128;
+/// Buckets that are kept: more than the window ever holds, and a power of two.
+const RING: usize = 512;
 
-/// Counts unanswered requests by when they were sent, in buckets of a 64th of the limit; those that have left the window are
-/// overdue. Constant time a call, but for the buckets that time has passed since the last one.
+/// Counts unanswered requests by when they were sent, in buckets; those that have left the window are overdue. Constant time a call,
+/// but for the buckets that time has passed since the last one. A bucket is a power of two ns long, so that a moment's is found
+/// without a division: this is done for every request.
 #[derive(Debug)]
 pub(super) struct Overdue {
-    width: u64,
+    /// A bucket is 2^shift ns long.
+    shift: u32,
+    /// So many whole buckets are no shorter than the limit.
+    window: u64,
     /// The number of the bucket that contains the present.
     present: u64,
-    unanswered: [u32; BUCKETS + 1],
+    unanswered: [u32; RING],
     /// Unanswered requests that have left the window.
     left: u64,
 }
@@ -21,26 +27,32 @@ pub(super) struct Overdue {
 impl Overdue {
     /// Nothing is under way yet. A request is overdue beyond `limit`.
     pub(super) fn new(limit: Nanos) -> Self {
-        Self { width: (limit.0 / BUCKETS as u64).max(1), present: 0, unanswered: [0; BUCKETS + 1], left: 0 }
+        let shift = (limit.0 / PARTS).max(1).ilog2();
+        // At most twice as many as there are parts, for a bucket is longer than half a part; fewer where a part is below 1 ns.
+        let window = limit.0.div_ceil(1 << shift);
+        Self { shift, window, present: 0, unanswered: [0; RING], left: 0 }
     }
 
     /// Whether any request under way is older than the limit.
+    #[inline]
     pub(super) fn any(&mut self, now: Moment) -> bool {
         self.advance(now);
         self.left > 0
     }
 
     /// A request was sent.
+    #[inline]
     pub(super) fn sent(&mut self, now: Moment) {
         self.advance(now);
         self.unanswered[Self::place(self.present)] += 1;
     }
 
     /// The request sent at this moment has ended; whether it was overdue.
+    #[inline]
     pub(super) fn ended(&mut self, sent: Moment, now: Moment) -> bool {
         self.advance(now);
-        let bucket = sent.as_ns() / self.width;
-        if bucket + (BUCKETS as u64) < self.present {
+        let bucket = sent.as_ns() >> self.shift;
+        if bucket + self.window < self.present {
             self.left = self.left.saturating_sub(1);
             return true;
         }
@@ -50,19 +62,27 @@ impl Overdue {
     }
 
     /// Moves the window up to now: what leaves it is overdue.
+    #[inline]
     fn advance(&mut self, now: Moment) {
-        let to = now.as_ns() / self.width;
-        // After a pause longer than the window each bucket is emptied once, no more.
-        let steps = to.saturating_sub(self.present).min(self.unanswered.len() as u64);
-        for step in 1..=steps {
-            let place = Self::place(to - steps + step);
-            self.left += u64::from(std::mem::take(&mut self.unanswered[place]));
+        let to = now.as_ns() >> self.shift;
+        if to > self.present {
+            self.leave(to);
         }
-        self.present = self.present.max(to);
+    }
+
+    fn leave(&mut self, to: u64) {
+        // After a pause longer than the window each bucket is emptied once, no more.
+        let steps = (to - self.present).min(self.window + 1);
+        for step in 1..=steps {
+            if let Some(leaves) = (self.present + step).checked_sub(self.window + 1) {
+                self.left += u64::from(std::mem::take(&mut self.unanswered[Self::place(leaves)]));
+            }
+        }
+        self.present = to;
     }
 
     const fn place(bucket: u64) -> usize {
-        (bucket % (BUCKETS as u64 + 1)) as usize
+        bucket as usize % RING
     }
 }
 
@@ -72,6 +92,20 @@ mod tests {
     use proptest::prelude::*;
 
     const LIMIT: Nanos = Nanos(64_000);
+
+    /// The window must fit into the ring, whatever the limit.
+    #[test]
+    fn a_request_stays_in_its_bucket_while_it_is_not_overdue() {
+        for limit in [1, 2, 127, 128, 129, 255, 256, 1_000_000, (1 << 40) - 1, 1 << 40] {
+            let mut overdue = Overdue::new(Nanos(limit));
+            assert!(overdue.window < RING as u64 && overdue.window << overdue.shift >= limit, "{overdue:?}");
+            let sent = Moment::from_ns(3 * limit);
+            overdue.sent(sent);
+            assert!(!overdue.ended(sent, sent.plus(Nanos(limit))), "{limit}");
+            overdue.sent(sent.plus(Nanos(limit)));
+            assert!(overdue.any(sent.plus(Nanos(limit + 3 + limit + limit / 64))), "{limit}");
+        }
+    }
 
     #[test]
     fn a_request_is_overdue_within_a_64th_of_the_limit_after_it() {
