@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 
 use jaeger_server::{Answer, JaegerServer};
 use serde_json::{Value, json};
-use tailtrace::experiment::{Nobody, RunError, RunOptions, RunOutcome, run};
+use tailtrace::experiment::{Event, Nobody, Observer, RunError, RunOptions, RunOutcome, run};
 use tailtrace::load::Stop;
+use tailtrace::practice::{self, Server};
 use tailtrace::result::requests::Request;
 use tailtrace::scenario::{self, Overrides};
 use tailtrace::tail::traces;
@@ -147,6 +148,37 @@ fn traces_whose_server_spans_come_late_are_asked_for_again_and_kept_whole() {
     assert!(slowest.iter().all(|slow| slow.link.as_ref().is_some_and(|link| link.starts_with(&jaeger.url())) && !slow.gone));
 }
 
+/// Is told to stop when the traces are about to be fetched.
+struct Stopping(Stop);
+
+impl Observer for Stopping {
+    fn event(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Fetching) {
+            self.0.stop();
+        }
+    }
+}
+
+/// A server that is no practice target of this process sends its spans up to 6 s later; nobody waits for them who was told to stop.
+#[test]
+fn a_stop_ends_the_wait_for_the_servers_spans() {
+    let server = Server::start(practice::Settings::default(), "127.0.0.1:0".parse().unwrap(), None).unwrap();
+    let (collector, jaeger) = elsewhere(|_, _, _| true);
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = SCENARIO.replace("\"practice\"", &format!("\"http://{}\"", server.addr()));
+    let spans = format!("endpoint = \"{}\"\njaeger = \"{}\"\n", collector.url(), jaeger.url());
+    let plan = scenario::parse(&(elsewhere + &spans), "short.toml", &Overrides::default()).unwrap();
+    let stop = Stop::default();
+    let options = RunOptions { out: folder.path().join("results"), command: Vec::new(), stop: stop.clone(), environment: &|_| None };
+    let outcome = run(&plan, &options, &mut Stopping(stop)).unwrap();
+    drop(collector.stop());
+    let evidence = outcome.document.trace.evidence.clone().unwrap();
+    assert_eq!((evidence.why.as_deref(), evidence.asked, evidence.kept), (Some("the run was stopped"), 0, 0));
+    // Half of the time that the server's spans may take.
+    assert!(evidence.took_ns < 3_000_000_000, "{evidence:?}");
+    assert!(!outcome.directory.join("spans.jsonl").exists(), "explain may ask Jaeger again later");
+}
+
 #[test]
 fn what_jaeger_has_forgotten_is_counted_and_not_linked() {
     let forgotten = |id: &str| id.ends_with(['0', '1', '2', '3']);
@@ -169,9 +201,8 @@ fn what_jaeger_has_forgotten_is_counted_and_not_linked() {
 
 #[test]
 fn a_jaeger_that_is_down_or_none_costs_a_note_and_nothing_that_was_measured() {
-    let down = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let other = JaegerServer::start(|_| Answer::Says(200, "<html>Grafana</html>".to_owned()));
-    for jaeger in [format!("http://{down}"), other.url()] {
+    for jaeger in ["http://127.0.0.1:9".to_owned(), other.url()] {
         let (collector, _unasked) = elsewhere(|_, _, _| true);
         let folder = tempfile::tempdir().unwrap();
         let outcome = run_with(folder.path(), &collector.url(), &jaeger);

@@ -231,8 +231,7 @@ impl Run<'_> {
             joins: self.plan.trace.propagation != Propagation::None,
             stop: &self.options.stop,
         };
-        let kept_there = fetch.keep(&mut kept).and_then(|fetched| requests::write(&file, &kept).map(|()| fetched));
-        match kept_there {
+        match fetch.keep(&file, &mut kept) {
             Ok(fetched) => {
                 evidence::mark_gone(&mut self.document.streams, &fetched.gone);
                 self.document.output.spans_kept = fetched.spans;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::clock::Moment;
+use crate::clock::{Moment, now, pause};
 use crate::units::Nanos;
 
 /// When warm-up, measured phase and drain begin and end.
@@ -44,6 +44,9 @@ impl Phases {
     }
 }
 
+/// So long somebody who pauses may take to see that he is told to stop.
+const LOOK: Nanos = Nanos::from_millis(20);
+
 /// Tells all lanes to stop early. Lanes look at it every few ms.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
@@ -58,6 +61,14 @@ impl Stop {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Waits so long, or until it is told to stop.
+    pub fn pause(&self, length: Nanos) {
+        let end = now().plus(length);
+        while !self.is_stopped() && now() < end {
+            pause(end.since(now()).min(LOOK));
+        }
     }
 }
 
@@ -85,5 +96,20 @@ mod tests {
         let stopped = phases().stopped_at(Moment::from_ns(7 * SECOND));
         assert_eq!((stopped.drain, stopped.end), (Moment::from_ns(7 * SECOND), Moment::from_ns(10 * SECOND)));
         assert_eq!(phases().stopped_at(Moment::from_ns(14 * SECOND)), phases(), "in the drain nothing changes");
+    }
+
+    /// Would last for days otherwise.
+    #[test]
+    fn who_is_told_to_stop_pauses_no_longer() {
+        let days = Nanos::from_secs(1_000_000);
+        let stop = Stop::default();
+        stop.pause(Nanos::from_millis(1));
+        let paused = std::thread::spawn({
+            let stop = stop.clone();
+            move || stop.pause(days)
+        });
+        stop.stop();
+        paused.join().unwrap();
+        stop.pause(days);
     }
 }

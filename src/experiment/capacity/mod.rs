@@ -16,7 +16,7 @@ mod usl;
 
 use std::path::Path;
 
-use crate::clock::{Anchor, now, pause};
+use crate::clock::{Anchor, now};
 use crate::experiment::explain::{self, explain_run};
 use crate::result::model::{Gate, RunDocument};
 use crate::result::{self, SeriesDirectory, StoredRun, WallTime};
@@ -215,8 +215,8 @@ impl Searching<'_> {
     /// with its run.)
     fn let_recover(&self, document: &RunDocument) {
         let left = document.streams.iter().any(|stream| stream.unfinished + stream.timed_out > 0);
-        if left && self.plan.practice.is_none() && !self.runs.stop.is_stopped() {
-            pause(self.plan.load.drain);
+        if left && self.plan.practice.is_none() {
+            self.runs.stop.pause(self.plan.load.drain);
         }
     }
 

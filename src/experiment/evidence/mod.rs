@@ -11,9 +11,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use crate::clock::{Moment, now, pause};
+use crate::clock::{Moment, now};
 use crate::load::{Stop, StreamMeasured};
-use crate::result::requests::Request;
+use crate::result::requests::{self, Request};
 use crate::result::{ResultError, SPANS_FILE, model, spans};
 use crate::tail::jaeger::{IDS_AT_ONCE, Jaeger, JaegerError};
 use crate::tail::traces::{self, Trace};
@@ -71,30 +71,33 @@ struct Wanted {
 }
 
 impl Fetch<'_> {
-    /// Fetches, writes `spans.jsonl`, and gives each request the chance that its trace had.
-    pub(super) fn keep(&self, requests: &mut [Request]) -> Result<Fetched, ResultError> {
+    /// Fetches, writes `spans.jsonl`, and gives each request in `file` the chance that its trace had.
+    pub(super) fn keep(&self, file: &Path, requests: &mut [Request]) -> Result<Fetched, ResultError> {
+        let path = self.directory.join(SPANS_FILE);
+        let kept = self.fetch(&path, requests).and_then(|fetched| requests::write(file, requests).map(|()| fetched));
+        if kept.as_ref().map_or(true, |fetched| fetched.figures.kept == 0) {
+            // Nothing is there, or a part that would pass for all: whoever asks Jaeger later finds the requests as they were.
+            let _ = std::fs::remove_file(&path);
+        }
+        kept
+    }
+
+    fn fetch(&self, path: &Path, requests: &mut [Request]) -> Result<Fetched, ResultError> {
         let begin = now();
         let strata = choice::strata(requests, self.bounds, self.shown, self.seed);
         let order = choice::order(&strata);
         let figures = model::Evidence { jaeger: self.jaeger.to_owned(), ..model::Evidence::default() };
         let mut fetched = Fetched { figures, ..Fetched::default() };
-        let path = self.directory.join(SPANS_FILE);
-        let mut out = BufWriter::new(File::create(&path).map_err(cannot_write(&path))?);
+        let mut out = BufWriter::new(File::create(path).map_err(cannot_write(path))?);
         let mut asked = vec![0_usize; strata.len()];
         let looked =
             self.look(requests, order, begin, &mut asked, &mut |requested, trace| fetched.take(requested, trace, self.joins, &mut out));
-        match looked {
-            Ok(why) => fetched.figures.why = why,
-            Err(source) => return Err(cannot_write(&path)(source)),
-        }
-        out.flush().map_err(cannot_write(&path))?;
+        fetched.figures.why = looked.and_then(|why| out.flush().map(|()| why)).map_err(cannot_write(path))?;
         fetched.figures.took_ns = now().since(begin).0;
-        if fetched.figures.kept == 0 {
-            // Nothing is here, so nothing is known of a subset: whoever asks Jaeger later finds the requests as they were.
-            let _ = std::fs::remove_file(&path);
-            return Ok(fetched);
+        // Where nothing was kept, nothing is known of a subset.
+        if fetched.figures.kept > 0 {
+            choice::set_chances(requests, &strata, &asked);
         }
-        choice::set_chances(requests, &strata, &asked);
         Ok(fetched)
     }
 
@@ -122,13 +125,12 @@ impl Fetch<'_> {
             let round = now();
             let (ready, mut waiting): (Vec<_>, Vec<_>) = pending.into_iter().partition(|wanted| wanted.ready <= round);
             let mut ready = ready.into_iter().peekable();
-            while ready.peek().is_some() {
-                if self.stop.is_stopped() || now() >= deadline {
-                    let why = if self.stop.is_stopped() { "the run was stopped" } else { "the time for it was over" };
-                    // Who had a turn stands with what there was, the others had none.
-                    let had: Vec<_> = ready.chain(waiting).filter(|wanted| first_time.contains(&wanted.request)).collect();
-                    give_up(had, requests, take)?;
-                    return Ok(Some(why.to_owned()));
+            let over = loop {
+                if let Some(why) = self.is_over(deadline) {
+                    break Some(why);
+                }
+                if ready.peek().is_none() {
+                    break None;
                 }
                 let chunk: Vec<Wanted> = ready.by_ref().take(IDS_AT_ONCE).collect();
                 match ask(&jaeger, requests, &chunk) {
@@ -143,25 +145,36 @@ impl Fetch<'_> {
                     }
                     Err(error) => {
                         failures += 1;
-                        if failures == FAILURES {
-                            let had: Vec<_> =
-                                chunk.into_iter().chain(ready).chain(waiting).filter(|wanted| wanted.seen.is_some()).collect();
-                            give_up(had, requests, take)?;
-                            return Ok(Some(Causes(&error).to_string()));
-                        }
                         waiting.extend(chunk);
+                        if failures == FAILURES {
+                            break Some(Causes(&error).to_string());
+                        }
                     }
                 }
+            };
+            // Who had a turn stands with what there was, the others had none.
+            let had = |wanted: &Wanted| first_time.contains(&wanted.request);
+            if over.is_some() {
+                give_up(ready.chain(waiting).filter(had), requests, take)?;
+                return Ok(over);
+            }
+            if now() >= arrived && waiting.iter().all(had) {
+                return give_up(waiting, requests, take).map(|()| None);
             }
             pending = waiting;
-            if now() >= arrived && pending.iter().all(|wanted| first_time.contains(&wanted.request)) {
-                return give_up(pending, requests, take).map(|()| None);
-            }
             if !pending.is_empty() {
-                pause(LOOK_AGAIN);
+                self.stop.pause(LOOK_AGAIN);
             }
         }
         Ok(None)
+    }
+
+    /// Why nothing more is to be asked, though not all is there.
+    fn is_over(&self, deadline: Moment) -> Option<String> {
+        if self.stop.is_stopped() {
+            return Some("the run was stopped".to_owned());
+        }
+        (now() >= deadline).then(|| "the time for it was over".to_owned())
     }
 
     /// Takes a complete trace; one that is not stays to be looked at again.
@@ -190,7 +203,11 @@ fn cannot_write(path: &Path) -> impl Fn(io::Error) -> ResultError + '_ {
 }
 
 /// What is still incomplete counts as it was seen last.
-fn give_up(pending: Vec<Wanted>, requests: &[Request], take: &mut dyn FnMut(&Request, Option<Trace>) -> io::Result<()>) -> io::Result<()> {
+fn give_up(
+    pending: impl IntoIterator<Item = Wanted>,
+    requests: &[Request],
+    take: &mut dyn FnMut(&Request, Option<Trace>) -> io::Result<()>,
+) -> io::Result<()> {
     pending.into_iter().try_for_each(|wanted| take(&requests[wanted.request], wanted.seen))
 }
 
