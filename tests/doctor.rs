@@ -282,8 +282,8 @@ fn a_milvus_that_speaks_tls_to_the_built_in_collector_is_told_not_to() {
         }
     });
     let stack = Stack::new(To::Nowhere, Nanos::ZERO);
-    let set = stack.set(&["trace.endpoint=built-in".into()]);
-    let diagnosis = examine(&plan(&set), &DoctorSettings { listen: port, ..settings() }, &|_| None).unwrap();
+    // Where the scenario says that it listens.
+    let diagnosis = doctor(&stack.set(&["trace.endpoint=built-in".into(), format!("trace.listen={port}")]));
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     greeting.join().unwrap();
     assert_broken(&diagnosis, "server spans", "TLS mismatch", "trace.otlp.secure: false");

@@ -74,7 +74,8 @@ impl<'a> Chain<'a> {
         let answering = jaeger.as_ref().and_then(|(jaeger, _)| jaeger.clone());
         let (arrivals, url) = match &endpoint {
             Endpoint::BuiltIn => {
-                let listen = if practice { std::net::SocketAddr::from(([127, 0, 0, 1], 0)) } else { self.settings.listen };
+                let usual = if practice { std::net::SocketAddr::from(([127, 0, 0, 1], 0)) } else { self.settings.listen };
+                let listen = trace.listen.unwrap_or(usual);
                 let arrivals = Arrivals::built_in(listen)?;
                 let url = arrivals.url();
                 (arrivals, url)
