@@ -4,23 +4,32 @@
     tracing_cost.py --otlp URL --jaeger URL [--tailtrace BINARY] [--pairs N] [--seconds S] [--json FILE]
 
 On: sample fraction 0.01, bursts, client spans for slow unsampled requests, export over OTLP, and traces fetched from Jaeger at
-the end. Off: fraction 0. Two loads: 64 in flight as fast as one lane can (what a request costs is least there, so tracing's
-share of it is largest), and 5,000/s with Poisson arrivals, for the percentile. The server is `tailtrace practice` with canned
-answers on one core, the client has the other to itself, its exporter's thread included.
+the end. Off: fraction 0. The clients have one core, their exporter's thread included; servers and collector the other:
+`taskset -c 0 tests/real-stack/jaeger.sh start` gives a Jaeger at http://127.0.0.1:4317 and http://127.0.0.1:16686.
 
-Runs are interleaved (A B B A …) and judged by pairs of neighbours: the mean of the log ratios on over off, with a one-sided 95 %
-upper bound by Student's t. There are at most three looks, at N, 2N and 4N pairs, the first that shows both bounds ends it; so
-that looking thrice costs nothing of the 95 %, each look has a third of the 5 % (Bonferroni). `tests/real-stack/jaeger.sh start`
-gives a Jaeger at http://127.0.0.1:4317 and http://127.0.0.1:16686.
+Two questions, each with a load of its own:
+
+- CPU per request: 64 in flight on one lane, as fast as it goes, against a server that answers at once. What a request costs is
+  least there, so tracing's share of it is largest. A processor's speed drifts by 10 % within seconds here, so the two runs of a
+  pair go *at once* and take turns on the core by the scheduler's time slices, a few ms each; each has a server of its own.
+- p99 of unsampled requests: 5,000/s with Poisson arrivals against a server that takes 5 ms (log-normal, sigma 0.2), about what a
+  search takes. Two clients on one core would be in each other's way here, so the runs follow each other, A B B A and so on.
+
+Judged by pairs: the mean of the log ratios on over off, with a one-sided 95 % upper bound by Student's t. There are at most three
+looks, at N, 2N and 4N pairs, the first that shows the bound ends a question; so that looking thrice costs nothing of the 95 %,
+each look has a third of the 5 % (Bonferroni). Pairs of two runs without tracing stand beside the first as a control.
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import json
 import math
 import pathlib
 import signal
 import statistics
 import sys
+from dataclasses import dataclass
 
 from side_by_side import CLIENT_CORE, REPOSITORY, facts, null_server
 from student import student_quantile
@@ -28,14 +37,30 @@ from tools import Tailtrace
 
 LOOKS = (1, 2, 4)
 ALPHA = 0.05 / len(LOOKS)
-LIMITS = {"cpu_ns_per_request": 1.02, "unsampled_p99_ns": 1.05}
-LOADS = {"64 in flight": "closed-loop.toml", "5,000/s": "steady.toml"}
 OFF = {"trace.sample_fraction": "0"}
 ON = {
     "trace.sample_fraction": "0.01",
     "trace.burst": '{ above = "50ms", for = "20ms", fraction = 1.0 }',
     "trace.outliers": "true",
 }
+
+
+@dataclass(frozen=True)
+class Question:
+    """A load, the figure that is compared there, and what it may become."""
+
+    name: str
+    scenario: str
+    service: str | None
+    at_once: bool
+    key: str
+    limit: float
+
+
+QUESTIONS = (
+    Question("64 in flight", "closed-loop.toml", None, True, "cpu_ns_per_request", 1.02),
+    Question("5,000/s", "steady.toml", "lognormal 5ms 0.2", False, "unsampled_p99_ns", 1.05),
+)
 
 
 def figures(document):
@@ -52,39 +77,59 @@ def figures(document):
     }
 
 
-def one_pair(tailtrace, port, chosen, load, turn):
-    """Both runs of a pair, in an order that alternates."""
+def one_pair(tailtrace, ports, chosen, question, turn, on=True):
+    """Both runs of a pair, in an order that alternates; `on` is false for a control, of two runs without tracing."""
     settings = {"load.duration": f"{chosen.seconds}s", "trace.endpoint": chosen.otlp}
-    both = {"off": OFF, "on": {**ON, "trace.jaeger": chosen.jaeger}}
+    both = {"off": OFF, "on": {**ON, "trace.jaeger": chosen.jaeger} if on else OFF}
     order = ("off", "on") if turn % 2 == 0 else ("on", "off")
-    return {name: figures(tailtrace.document(LOADS[load], port, CLIENT_CORE, **settings, **both[name])[0]) for name in order}
+
+    def one(name, port):
+        return figures(tailtrace.document(question.scenario, port, CLIENT_CORE, **settings, **both[name])[0])
+
+    if not question.at_once:
+        return {name: one(name, ports[0]) for name in order}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        runs = {name: pool.submit(one, name, port) for name, port in zip(order, ports)}
+        return {name: run.result() for name, run in runs.items()}
 
 
-def judged(pairs, key):
-    logs = [math.log(pair["on"][key] / pair["off"][key]) for pair in pairs]
+def judged(pairs, question):
+    logs = [math.log(pair["on"][question.key] / pair["off"][question.key]) for pair in pairs]
     mean, error = statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(len(logs))
     bound = math.exp(mean + student_quantile(1 - ALPHA, len(logs) - 1) * error)
-    both = [math.exp(mean + sign * student_quantile(0.975, len(logs) - 1) * error) for sign in (-1, 1)]
-    return {"ratio": math.exp(mean), "low": both[0], "high": both[1], "upper_bound": bound, "limit": LIMITS[key], "pairs": len(logs)}
+    low, high = (math.exp(mean + sign * student_quantile(0.975, len(logs) - 1) * error) for sign in (-1, 1))
+    return {
+        "ratio": math.exp(mean),
+        "low": low,
+        "high": high,
+        "upper_bound": bound,
+        "limit": question.limit,
+        "pairs": len(logs),
+    }
 
 
-def shown(pairs):
-    verdicts = {load: {key: judged(pairs[load], key) for key in LIMITS} for load in pairs}
-    for load, of_load in verdicts.items():
-        for key, verdict in of_load.items():
-            print(
-                f"{load:12} {key:20} on/off {verdict['ratio']:.4f} [{verdict['low']:.4f}, {verdict['high']:.4f}], "
-                f"one-sided bound {verdict['upper_bound']:.4f}, limit {verdict['limit']}, {verdict['pairs']} pairs"
-            )
-    return verdicts
+def in_words(verdict):
+    return "on/off {ratio:.4f} [{low:.4f}, {high:.4f}], one-sided bound {upper_bound:.4f}, {pairs} pairs".format(**verdict)
 
 
-def holds(verdicts):
-    """CPU is held to its limit where it weighs most; the percentile where requests arrive by themselves."""
-    return all(
-        verdicts[load][key]["upper_bound"] <= LIMITS[key]
-        for load, key in (("64 in flight", "cpu_ns_per_request"), ("5,000/s", "unsampled_p99_ns"))
-    )
+def answered(tailtrace, chosen, question, answer, keep):
+    """Pairs until a look shows the bound, or there are no more looks. What is known of the answer is kept after each look."""
+    with contextlib.ExitStack() as servers:
+        started = range(2 if question.at_once else 1)
+        ports = [servers.enter_context(null_server(chosen.tailtrace, question.service)) for _ in started]
+        answer["pairs"] = []
+        if question.at_once:
+            answer["control"] = [one_pair(tailtrace, ports, chosen, question, turn, on=False) for turn in range(chosen.pairs)]
+            answer["control_verdict"] = judged(answer["control"], question)
+            print(f"{question.name}, {question.key}, both off: {in_words(answer['control_verdict'])}", flush=True)
+        for look in LOOKS:
+            for turn in range(len(answer["pairs"]), look * chosen.pairs):
+                answer["pairs"].append(one_pair(tailtrace, ports, chosen, question, turn))
+            answer["verdict"] = judged(answer["pairs"], question)
+            keep()
+            print(f"{question.name}, {question.key}: {in_words(answer['verdict'])}, limit {question.limit}", flush=True)
+            if answer["verdict"]["upper_bound"] <= question.limit:
+                break
 
 
 def main():
@@ -97,21 +142,20 @@ def main():
     parser.add_argument("--seconds", type=int, default=4, help="measured seconds of a run")
     parser.add_argument("--json", type=pathlib.Path, help="where the raw figures go")
     chosen = parser.parse_args()
+    if chosen.pairs < 2:
+        parser.error("--pairs: at least 2, for how far pairs scatter is judged by")
     tailtrace = Tailtrace(chosen.tailtrace)
-    pairs = {load: [] for load in LOADS}
-    with null_server(chosen.tailtrace) as port:
-        for look in LOOKS:
-            while len(pairs["5,000/s"]) < look * chosen.pairs:
-                turn = len(pairs["5,000/s"])
-                for load in LOADS:
-                    pairs[load].append(one_pair(tailtrace, port, chosen, load, turn))
-            verdicts = shown(pairs)
-            if chosen.json:
-                result = {"schema": "tailtrace.tracing-cost/1", "machine": facts([tailtrace]), "verdicts": verdicts, "pairs": pairs}
-                chosen.json.write_text(json.dumps(result, indent=1) + "\n")
-            if holds(verdicts):
-                print("both bounds hold")
-                return 0
+    result = {"schema": "tailtrace.tracing-cost/2", "machine": facts([tailtrace]), "seconds": chosen.seconds, "answers": {}}
+
+    def keep():
+        if chosen.json:
+            chosen.json.write_text(json.dumps(result, indent=1) + "\n")
+
+    for question in QUESTIONS:
+        answered(tailtrace, chosen, question, result["answers"].setdefault(question.name, {}), keep)
+    if all(answer["verdict"]["upper_bound"] <= answer["verdict"]["limit"] for answer in result["answers"].values()):
+        print("both bounds hold")
+        return 0
     print("not shown within the limits")
     return 1
 
