@@ -3,5 +3,4 @@
 # that sampleFraction, where it runs with another. MILVUS_SAMPLE_FRACTION is the value; the rest: tests/real-stack/settings.sh.
 set -euo pipefail
 stack=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../tests/real-stack" && pwd)
-"$stack/milvus.sh" stop
-exec "$stack/milvus.sh" start
+exec "$stack/milvus.sh" restart

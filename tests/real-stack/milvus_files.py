@@ -7,7 +7,9 @@ The package can start the server itself, but then a Python process stands betwee
 outlives it when that process is killed. Started by milvus.sh, the server is the process whose id is known.
 """
 
+import contextlib
 import pathlib
+import socket
 import sys
 
 import milvus
@@ -17,6 +19,20 @@ import milvus
 PARTS = ("rootCoord", "proxy", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
 
 
+class Config(milvus.MilvusServerConfig):
+    """The package's, but for how it asks whether a port is free."""
+
+    def try_bind_port(self, port):
+        """As the server binds it: connections of a Milvus that has just ended linger for a minute, and are no reason to refuse."""
+        bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            bound.bind(("127.0.0.1", port))
+            bound.listen()
+            return bound
+        return None
+
+
 def unpack(folder):
     milvus._initialize_data_files(str(folder))  # the package has no public name for it; its version is pinned
     (folder / "complete").touch()  # written last: an interrupted unpacking is not taken for a whole one
@@ -24,7 +40,7 @@ def unpack(folder):
 
 def configure(folder, settings):
     ports = {key: int(value) for key, value in settings.items() if key.endswith("_port")}
-    config = milvus.MilvusServerConfig(data_dir=str(folder), **ports)
+    config = Config(data_dir=str(folder), **ports)
     for part in PARTS:
         config.set(f"{part}.ip", "127.0.0.1")
     for key, value in settings.items():
