@@ -23,7 +23,6 @@ from recorder import Recorder  # noqa: E402
 from side_by_side import REPOSITORY, facts  # noqa: E402
 from tools import CALL, H2load, Tailtrace  # noqa: E402
 
-CONNECTIONS = 8
 
 
 def recorded_message(chosen, port, keep):
@@ -41,11 +40,11 @@ def recorded_message(chosen, port, keep):
 
 def at_rate(rate, message, port, seconds):
     """Every request's time in ms, as h2load logs them, and how many failed."""
+    # One connection: several would each send at the same moments, in bursts.
     with tempfile.TemporaryDirectory() as folder:
         log, body = pathlib.Path(folder) / "log", pathlib.Path(folder) / "message"
         body.write_bytes(message)
-        # h2load's --rps is that of each connection.
-        command = ["h2load", "-D", seconds, "-c", CONNECTIONS, "-t", 1, "-m", 100, "--rps", rate / CONNECTIONS, "-d", body]
+        command = ["h2load", "-D", seconds, "-c", 1, "-t", 1, "-m", 100, "--rps", rate, "-d", body]
         command += ["--log-file", log, "-H", "content-type: application/grpc", "-H", "te: trailers", f"http://127.0.0.1:{port}/{CALL}"]
         subprocess.run(list(map(str, command)), check=True, stdout=subprocess.DEVNULL)
         lines = [line.split() for line in log.read_text().splitlines()]
@@ -58,7 +57,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--tailtrace", default=REPOSITORY / "target/release/tailtrace", help="its release build")
     parser.add_argument("--uri", required=True)
-    parser.add_argument("--scenario", default=HERE / "milvus.toml", type=pathlib.Path)
+    parser.add_argument("--scenario", default=HERE / "milvus_exact.toml", type=pathlib.Path)
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--limit-ms", type=float, required=True)
     parser.add_argument("--seconds", type=int, default=60)
