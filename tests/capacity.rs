@@ -2,13 +2,14 @@
 
 #![cfg(unix)]
 
+mod typed;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
-use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
-use tempfile::TempDir;
+use typed::{command, folder, text};
 
 /// Short, and far from the edge: no figure worth reading.
 const SHORT: &str = r#"
@@ -29,19 +30,12 @@ rate = "50/s"
 search = "canned"
 "#;
 
-fn folder(scenario: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("short.toml"), scenario).unwrap();
-    folder
-}
-
 fn capacity(folder: &Path, more: &[&str]) -> Output {
-    let mut command = Command::new(cargo_bin!("tailtrace"));
-    command.current_dir(folder).args(["capacity", "short.toml"]).args(more).output().unwrap()
+    command(folder, &["capacity", "short.toml"]).args(more).output().unwrap()
 }
 
 fn said(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    text(&output.stderr)
 }
 
 #[test]
@@ -58,7 +52,7 @@ fn what_cannot_be_asked_is_refused_in_one_message_before_anything_is_sent() {
         (&closed, vec!["--slo", p99], "closed loop of 2"),
         (SHORT, vec!["--model", "usl"], "open loop"),
     ] {
-        let here = folder(scenario);
+        let here = folder("short.toml", scenario);
         let ended = capacity(here.path(), &more);
         let told = said(&ended);
         assert_eq!(ended.status.code(), Some(2), "{more:?}: {told}");
@@ -69,7 +63,7 @@ fn what_cannot_be_asked_is_refused_in_one_message_before_anything_is_sent() {
 
 #[test]
 fn an_slo_that_no_rate_meets_is_below_min_and_every_probe_is_kept() {
-    let here = folder(SHORT);
+    let here = folder("short.toml", SHORT);
     let ended = capacity(here.path(), &["--json", "--quiet", "--from", "50/s", "--slo", "readers.response.p50 < 1ns"]);
     let document: Value = serde_json::from_slice(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&ended)));
     // On a machine that is busy with other tests the generator may be the bottleneck.
@@ -86,7 +80,8 @@ fn an_slo_that_no_rate_meets_is_below_min_and_every_probe_is_kept() {
 
 #[test]
 fn a_target_that_nobody_serves_is_status_two_and_leaves_nothing() {
-    let here = folder(&SHORT.replace("\"practice\"", "\"http://127.0.0.1:9\"").replace("[practice]\nsearch = \"canned\"\n", ""));
+    let here =
+        folder("short.toml", &SHORT.replace("\"practice\"", "\"http://127.0.0.1:9\"").replace("[practice]\nsearch = \"canned\"\n", ""));
     let ended = capacity(here.path(), &["--slo", "errors < 1%", "--set", "target.connect_within=1s"]);
     assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
     let left = fs::read_dir(here.path().join("results")).map_or(0, Iterator::count);

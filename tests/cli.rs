@@ -1,11 +1,13 @@
 //! The command from outside: what is printed where, and which status it ends with.
 
+mod typed;
+
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use tempfile::TempDir;
+use typed::{command, text};
 
 /// Commands that are offered; a new one is added here, and the tests below ask for its help.
 const COMMANDS: [&str; 11] =
@@ -14,17 +16,11 @@ const COMMANDS: [&str; 11] =
 const RIGHT: &str = "[target]\nuri = \"practice\"\n[[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"500/s\"\n";
 
 fn tailtrace(folder: &Path, arguments: &[&str]) -> Output {
-    cargo_bin_cmd!("tailtrace").current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    command(folder, arguments).output().unwrap()
 }
 
 fn folder(scenario: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("s.toml"), scenario).unwrap();
-    folder
+    typed::folder("s.toml", scenario)
 }
 
 #[test]

@@ -2,16 +2,18 @@
 
 #![cfg(unix)]
 
+mod typed;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use assert_cmd::cargo::cargo_bin;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tailtrace::result::model::RunDocument;
 use tempfile::TempDir;
+use typed::text;
 
 /// A second and a half in all: what a test of the way through needs, and no figure worth reading.
 const SHORT: &str = r#"
@@ -42,27 +44,17 @@ endpoint = "built-in"
 const SPANS_ELSEWHERE: &str = "trace.endpoint=http://127.0.0.1:9";
 
 fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("short.toml"), SHORT).unwrap();
-    folder
+    typed::folder("short.toml", SHORT)
 }
 
 fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(cargo_bin!("tailtrace"));
-    command.current_dir(folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
-    // What the machine's owner exports would take the spans elsewhere.
-    for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SERVICE_NAME"] {
-        command.env_remove(name);
-    }
+    let mut command = typed::command(folder, arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 fn run(folder: &Path, more: &[&str]) -> Output {
     command(folder, &[&["run", "short.toml"], more].concat()).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 fn signal(child: &Child, signal: Signal) {

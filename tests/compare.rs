@@ -1,24 +1,20 @@
 //! `compare` of stored runs from outside: verdicts, documents for CI systems, and what it refuses.
 
+mod stored_runs;
+mod typed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
+use stored_runs::Made;
 use tailtrace::result::model::{Finding, Severity, Trust};
 use tailtrace::scenario::{self, Overrides};
-
-mod stored_runs;
-use stored_runs::Made;
+use typed::{command, text};
 
 fn compare(arguments: &[&str]) -> Output {
-    let mut command = cargo_bin_cmd!("tailtrace");
-    command.env_remove("GITHUB_ACTIONS").env_remove("GITHUB_STEP_SUMMARY").arg("compare").args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    command(Path::new("."), &["compare"]).args(arguments).output().unwrap()
 }
 
 fn names(paths: &[PathBuf]) -> Vec<&str> {
@@ -120,8 +116,8 @@ fn the_outcome_is_there_for_people_and_for_ci_systems() {
     fs::write(&markdown, "# what an earlier step wrote\n").unwrap();
     let places = ["--markdown", markdown.to_str().unwrap(), "--junit", junit.to_str().unwrap()];
     let arguments = [&["compare"], &names(&base)[..], &["--candidate"], &names(&slower)[..], &places].concat();
-    let mut command = cargo_bin_cmd!("tailtrace");
-    let ended = command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &markdown).args(arguments).output().unwrap();
+    let mut command = command(Path::new("."), &arguments);
+    let ended = command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &markdown).output().unwrap();
     let (shown, annotated) = (text(&ended.stdout), text(&ended.stderr));
     assert_eq!(ended.status.code(), Some(1));
     assert!(

@@ -3,15 +3,17 @@
 
 #![cfg(unix)]
 
+mod typed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::{Mutex, PoisonError};
 
-use assert_cmd::cargo::cargo_bin;
 use serde_json::Value;
 use tailtrace::tail::FLOOR_SPREADS;
 use tempfile::TempDir;
+use typed::{command, folder, text};
 
 /// One run at a time: two together would be each other's tail.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
@@ -46,21 +48,16 @@ struct Run {
 }
 
 fn tailtrace(arguments: &[&str], folder: &Path) -> Output {
-    let mut command = Command::new(cargo_bin!("tailtrace"));
-    for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SERVICE_NAME"] {
-        command.env_remove(name);
-    }
-    command.current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    command(folder, arguments).output().unwrap()
 }
 
 fn run(set: &[&str]) -> Run {
+    run_of(BASE, set)
+}
+
+fn run_of(scenario: &str, set: &[&str]) -> Run {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("s.toml"), BASE).unwrap();
+    let folder = folder("s.toml", scenario);
     let mut arguments = vec!["run", "s.toml", "--quiet", "--seed", "7"];
     for key in set {
         arguments.extend(["--set", key]);
@@ -248,6 +245,16 @@ fn a_delay_in_the_generator_is_the_generators() {
     let (stream, _) = run(&set).explained(&["--above", "p95"]);
     names(&stream, "waiting in the generator");
     assert!(stream["advice"].as_str().unwrap().contains("not the target's time"), "{}", stream["advice"]);
+}
+
+/// Twice a second an insert's rows are drawn and encoded on the one lane, which takes tens of ms; the searches that fall due meanwhile
+/// leave when that is done.
+#[test]
+fn what_a_starved_lane_sends_late_has_waited_in_the_generator() {
+    let writers = "[[stream]]\nname = \"writers\"\noperation = \"insert\"\nrate = \"2/s\"\nbatch = 4_000\n";
+    let run = run_of(&format!("{BASE}{writers}"), &["collection.dim=256"]);
+    let (stream, _) = run.explained(&["--stream", "readers", "--above", "p95"]);
+    names(&stream, "waiting in the generator");
 }
 
 /// What a machine adds by itself may be a tail, of the client's own; the server's is none. `explain_verdicts` holds the verdict to the

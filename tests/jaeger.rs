@@ -121,9 +121,8 @@ fn a_jaeger_that_hangs_is_left_alone_after_its_time() {
 
 #[test]
 fn nobody_there_is_told_with_its_cause() {
-    // The port was free a moment ago.
-    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = Jaeger::new(&format!("http://{address}")).unwrap().services().unwrap_err();
+    // A free port may be another test's a moment later; this one no ordinary process is given.
+    let error = Jaeger::new("http://127.0.0.1:9").unwrap().services().unwrap_err();
     assert!(matches!(error, JaegerError::Unreachable { .. }), "{error:?}");
     assert!(std::error::Error::source(&error).is_some() && error.to_string().contains("16686"));
 }

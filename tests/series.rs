@@ -3,12 +3,13 @@
 
 #![cfg(unix)]
 
+mod typed;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 
-use assert_cmd::cargo::cargo_bin;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tailtrace::clock::pause;
@@ -19,6 +20,7 @@ use tailtrace::wire::milvus::milvus_service_client::MilvusServiceClient;
 use tailtrace::wire::schema::{field_data, scalar_field};
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
+use typed::command;
 
 /// A second a run, at a rate that any machine can do.
 const SHORT: &str = r#"
@@ -47,9 +49,7 @@ const COMMANDS: [(&[&str], &str, &str); 3] = [
 ];
 
 fn folder(uri: &str) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("s.toml"), SHORT.replace("URI", uri)).unwrap();
-    folder
+    typed::folder("s.toml", &SHORT.replace("URI", uri))
 }
 
 /// A process of `tailtrace` that is read line by line, and ends with the test.
@@ -60,11 +60,7 @@ struct Running {
 
 impl Running {
     fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut command = Command::new(cargo_bin!("tailtrace"));
-        for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SERVICE_NAME", "GITHUB_ACTIONS"] {
-            command.env_remove(name);
-        }
-        let mut child = command.current_dir(folder).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command(folder, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let told = BufReader::new(child.stderr.take().unwrap());
         Self { child, told }
     }
@@ -106,8 +102,7 @@ struct Practice {
 
 impl Practice {
     fn start() -> Self {
-        let mut command = Command::new(cargo_bin!("tailtrace"));
-        let mut child = command.args(["practice", "--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command(Path::new("."), &["practice", "--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
         Self { child, uri: address.trim().to_owned() }

@@ -2,14 +2,16 @@
 
 #![cfg(unix)]
 
+mod typed;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 use tailtrace::trace::collector::{Collector, SpanSink, TracesData};
 use tempfile::TempDir;
+use typed::{command, text};
 
 /// Two workers in a closed loop: service times set the rate, whatever else the machine does. Half a second a run.
 const SHORT: &str = r#"
@@ -31,21 +33,11 @@ service = "constant 4ms"
 "#;
 
 fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("short.toml"), SHORT).unwrap();
-    folder
+    typed::folder("short.toml", SHORT)
 }
 
 fn tailtrace(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = cargo_bin_cmd!("tailtrace");
-    for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_SERVICE_NAME", "GITHUB_ACTIONS"] {
-        command.env_remove(name);
-    }
-    command.current_dir(folder).args(arguments).output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    command(folder, arguments).output().unwrap()
 }
 
 fn document(ended: &Output) -> Value {
