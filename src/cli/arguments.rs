@@ -129,6 +129,9 @@ pub(super) struct ReplayArguments {
     #[arg(long, value_name = "LOAD", value_enum, default_value_t = BesideArgument::Same)]
     pub(super) load: BesideArgument,
     /// Repeats a second, such as 20/s; left out: a twentieth of the run's own rate, 1/s to 50/s
+    ///
+    /// With --load none, left out: as fast as leaves pauses, 200/s at most. Where the load has stages, repeats are spread over all of it and
+    /// this is not used.
     #[arg(long, value_name = "RATE")]
     pub(super) rate: Option<Rate>,
     /// Set a key of the run's plan that changes no request: of target, load, trace, practice

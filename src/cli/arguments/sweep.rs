@@ -17,7 +17,12 @@ use super::{EXIT_STATUS, MeasuringArguments};
   tailtrace sweep scenarios/search-and-insert.toml --vary trace.sample_fraction=0,0.001,0.01,0.1,1
   tailtrace sweep scenarios/search-and-insert.toml --vary readers.params.ef=64,128,256 --until-precise 2%
   tailtrace sweep scenarios/search-and-insert.toml --vary load.lanes=1,2 --vary readers.rate=500/s,1000/s --rounds 8
-  tailtrace sweep scenarios/search-and-insert.toml --vary env.FRACTION=0,0.01,1 --before-each ./restart-milvus.sh --set trace.propagation=none")]
+  tailtrace sweep scenarios/search-and-insert.toml --vary env.FRACTION=0,0.01,1 --before-each ./restart-milvus.sh --set trace.propagation=none
+
+Exit status:
+  0  every value was measured
+  2  nothing complete was measured: bad scenario or value, --before-each failed, target out of reach, interrupted
+  3  measured, but a value has a run that is not to be trusted")]
 pub(in crate::cli) struct SweepArguments {
     #[command(flatten)]
     pub(in crate::cli) measuring: MeasuringArguments,
