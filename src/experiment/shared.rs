@@ -1,7 +1,7 @@
 //! What the runs of a series share: the collections that its first runs made, which rows were written into them, and the floors.
 //!
 //! A run of a series that needs a collection which an earlier one made takes it as it is, through a connection of its own, so
-//! that a target which was restarted between them is asked again whether all is loaded. The collections are dropped when the series
+//! that a target which was restarted between them is asked again whether all is loaded; where it has lost them, they are made again. The collections are dropped when the series
 //! ends. The practice target in this process goes with every run: making its collection takes moments, and its behaviour may be
 //! what is varied.
 //!
@@ -56,8 +56,9 @@ impl Shared {
         self.made.iter().any(|made| made.target == plan.target && made.collection == plan.collection)
     }
 
-    /// Keeps what a run made.
+    /// Keeps what a run made. Where an earlier one had made the same, it was gone with its target.
     pub(super) fn keep(&mut self, plan: &Plan, standing: Standing) {
+        self.made.retain(|made| made.target != plan.target || made.collection != plan.collection);
         self.made.push(Made { target: plan.target.clone(), collection: plan.collection.clone(), standing });
     }
 

@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use crate::clock::{Clock, SystemClock, Timer, Wait, now};
 use crate::load::Stop;
-use crate::milvus::collection::{Prepared, Progress, Setup};
+use crate::milvus::collection::{Prepared, Progress, Setup, SetupError};
 use crate::milvus::{Address, CollectionSettings, Connection};
 use crate::practice;
 use crate::scenario::Plan;
@@ -55,7 +55,8 @@ impl Standing {
         Ok(Self { practice, connection, address, runtime, setup: None })
     }
 
-    /// Makes and fills the collection, or takes the one that is there: by the plan, or because an earlier run of a series made it.
+    /// Makes and fills the collection, or takes the one that is there: by the plan, or because an earlier run of a series made it. A
+    /// target that was begun anew between the runs has it no more: it is made again.
     pub(super) fn prepare(
         &mut self,
         plan: &Plan,
@@ -63,7 +64,20 @@ impl Standing {
         stop: &Stop,
         observer: &mut dyn Observer,
     ) -> Result<Prepared, RunError> {
-        let collection = CollectionSettings { reuse: plan.collection.reuse || made_before, ..plan.collection.clone() };
+        let before = CollectionSettings { reuse: true, ..plan.collection.clone() };
+        match made_before.then(|| self.prepare_as(&before, plan, stop, observer)) {
+            None | Some(Err(RunError::SetUp(SetupError::Missing { .. }))) => self.prepare_as(&plan.collection, plan, stop, observer),
+            Some(prepared) => prepared,
+        }
+    }
+
+    fn prepare_as(
+        &mut self,
+        collection: &CollectionSettings,
+        plan: &Plan,
+        stop: &Stop,
+        observer: &mut dyn Observer,
+    ) -> Result<Prepared, RunError> {
         let connection = &self.connection;
         let setup = self.runtime.block_on(async {
             let client = connection.client().await?;
@@ -72,7 +86,7 @@ impl Standing {
         let setup = self.setup.insert(setup);
         let mut progress = |progress: Progress| observer.event(&Event::SetUp(progress));
         self.runtime.block_on(async {
-            let mut prepared = pin!(setup.prepare(&collection, Seed(plan.seed), &mut progress));
+            let mut prepared = pin!(setup.prepare(collection, Seed(plan.seed), &mut progress));
             let mut stopped = pin!(until_stopped(stop));
             std::future::poll_fn(|context| {
                 if let Poll::Ready(error) = stopped.as_mut().poll(context) {

@@ -4,7 +4,6 @@
 #   milvus.sh install      fetch and unpack it (57 MB; needs the network once)
 #   milvus.sh start        with an empty data folder, until it is healthy
 #   milvus.sh stop
-#   milvus.sh restart      with the data it has, and the settings of now
 #
 # Ports, folders and the sampling fraction: settings.sh. Milvus binds its ports on every address of the machine and offers no
 # setting for it; run.sh therefore runs it inside a network namespace of its own.
@@ -25,12 +24,11 @@ install_milvus() {
     [ -f "$unpacked/complete" ] || "$venv/bin/python" "$here/milvus_files.py" unpack "$unpacked"
 }
 
-# start_milvus [keep]: with the data that is there, where so much is said.
 start_milvus() {
     install_milvus
     is_running milvus && fail "milvus runs already: stop it first with milvus.sh stop"
     need_free_ports "$MILVUS_PORT" "$MILVUS_HEALTH_PORT"
-    [ "${1:-}" = keep ] || rm -rf "$data"
+    rm -rf "$data"
     mkdir -p "$data"
     "$venv/bin/python" "$here/milvus_files.py" configure "$data" \
         "proxy_port=$MILVUS_PORT" \
@@ -50,9 +48,5 @@ case ${1:-} in
 install) install_milvus ;;
 start) start_milvus ;;
 stop) stop_process milvus ;;
-restart)
-    stop_process milvus
-    start_milvus keep
-    ;;
-*) fail "usage: milvus.sh install|start|stop|restart" ;;
+*) fail "usage: milvus.sh install|start|stop" ;;
 esac

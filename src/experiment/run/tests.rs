@@ -2,8 +2,10 @@ use bytes::BytesMut;
 
 use super::*;
 use crate::experiment::Nobody;
+use crate::experiment::standing::LOOPBACK;
 use crate::load::Failure;
 use crate::milvus::operation::OperationError;
+use crate::practice;
 use crate::result;
 use crate::scenario::{self, Overrides, Stream};
 
@@ -57,4 +59,30 @@ fn a_lane_that_dies_ends_the_run_and_leaves_what_was_measured_by_then() {
     let stored = result::read(directory).unwrap();
     let counted = stored.times["readers"].response.count();
     assert!(stored.document.partial && (1..=300).contains(&counted), "{counted} of some 200 in the first second");
+}
+
+#[test]
+fn a_collection_that_went_with_its_target_is_made_again_for_the_next_run_of_a_series() {
+    let start = |address| practice::Server::start(practice::Settings::default(), address, None).unwrap();
+    let server = start(LOOPBACK);
+    let address = server.addr();
+    let text = format!(
+        "[target]\nuri = \"http://{address}\"\n[collection]\ndim = 4\nrows = 10\n[load]\nlanes = 1\nwarmup = \"0s\"\nduration = \"200ms\"\ndrain = \"5s\"\n\
+         [[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"50/s\"\n"
+    );
+    let plan = scenario::parse(&text, "s.toml", &Overrides { set: Vec::new(), seed: Some(1) }).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let options = RunOptions { out: place.path().to_owned(), command: Vec::new(), stop: Stop::default(), environment: &|_| None };
+    let mut shared = Shared::new();
+    let mut good = || {
+        let outcome = run_sharing(&plan, &options, &mut shared, &mut Nobody).unwrap();
+        let stream = &outcome.document.streams[0];
+        (stream.scheduled, stream.ok)
+    };
+    assert_eq!(good(), (10, 10));
+    server.stop();
+    let server = start(address);
+    assert_eq!(good(), (10, 10));
+    assert_eq!(shared.end(), Vec::<String>::new(), "the new one is dropped, and nobody asks the old one");
+    server.stop();
 }
