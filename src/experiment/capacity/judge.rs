@@ -1,7 +1,7 @@
 //! From a probe's run to what the search is told of it. Reads the run as anybody can: its document and its interval log.
 
 use crate::result::hlog::{self, Kind};
-use crate::result::model::{Finding, RunDocument, Second, Severity, Stream, Trust};
+use crate::result::model::{RunDocument, Second, Stream};
 use crate::result::{ResultError, StoredRun};
 use crate::scenario::Time;
 use crate::stats::crossing::Sample;
@@ -29,11 +29,7 @@ pub(super) fn judge(run: &StoredRun, stream: &str, rate: f64, slos: &[Slo]) -> R
 
 /// The finding by which the figures are not about the target.
 pub(super) fn generator_at_fault(document: &RunDocument) -> Option<String> {
-    if document.trust != Trust::Invalid {
-        return None;
-    }
-    let finding: Option<&Finding> = document.findings.iter().find(|finding| finding.severity == Severity::Invalid);
-    Some(finding.map_or_else(|| "its trust is `invalid`".to_owned(), |finding| finding.message.clone()))
+    document.distrust()
 }
 
 fn shown(document: &RunDocument, stream: &str, slos: &[Slo]) -> Shown {

@@ -14,17 +14,14 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<StoredRun>, CompareError> {
 
 /// A run that is whole and can be trusted.
 pub(super) fn accept(run: StoredRun) -> Result<StoredRun, CompareError> {
-    let document = &run.document;
-    if document.partial {
+    if run.document.partial {
         return Err(CompareError::Partial { path: run.path });
     }
     run.check_whole()?;
-    if document.trust == Trust::Invalid {
-        let finding = document.findings.iter().find(|finding| finding.severity == Severity::Invalid);
-        let why = finding.map_or_else(|| "its trust is `invalid`".to_owned(), |finding| format!("{} ({})", finding.message, finding.code));
-        return Err(CompareError::Untrusted { path: run.path, why });
+    match run.document.distrust() {
+        Some(why) => Err(CompareError::Untrusted { path: run.path, why }),
+        None => Ok(run),
     }
-    Ok(run)
 }
 
 /// Refuses runs of plans that differ, and one run given twice; `allowed` keys may differ.

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::{Anchor, now};
 use crate::load::Stop;
-use crate::result::model::{RunDocument, Severity, Trust};
 use crate::result::{self, ResultError, SeriesDirectory, StoredRun, WallTime};
 use crate::scenario::Plan;
 use crate::trace::Environment;
@@ -106,17 +105,8 @@ impl Cell {
     /// Why it cannot be trusted; `None` where it can.
     #[must_use]
     pub fn distrust(&self) -> Option<String> {
-        distrust(&self.run.document)
+        self.run.document.distrust()
     }
-}
-
-/// The finding that makes a run invalid.
-fn distrust(document: &RunDocument) -> Option<String> {
-    if document.trust != Trust::Invalid {
-        return None;
-    }
-    let finding = document.findings.iter().find(|finding| finding.severity == Severity::Invalid);
-    Some(finding.map_or_else(|| "its trust is `invalid`".to_owned(), |finding| format!("{} ({})", finding.message, finding.code)))
 }
 
 /// A series that is going on.

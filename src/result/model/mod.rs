@@ -149,6 +149,16 @@ impl RunDocument {
         (all > 0).then(|| bad as f64 / all as f64)
     }
 
+    /// Why the run says nothing about its target: the finding that makes it invalid, with its code; `None` where its figures can be used.
+    #[must_use]
+    pub fn distrust(&self) -> Option<String> {
+        if self.trust != Trust::Invalid {
+            return None;
+        }
+        let finding = self.findings.iter().find(|finding| finding.severity == Severity::Invalid);
+        Some(finding.map_or_else(|| "its trust is `invalid`".to_owned(), |finding| format!("{} ({})", finding.message, finding.code)))
+    }
+
     /// The equations that every whole run keeps, as sentences, where this document breaks them; empty for a sound one.
     #[must_use]
     pub fn broken_equations(&self) -> Vec<String> {

@@ -128,6 +128,24 @@ fn the_worst_finding_decides_on_trust() {
 }
 
 #[test]
+fn an_invalid_run_says_why_in_the_words_and_with_the_code_of_its_finding() {
+    let finding = |severity, code: &str| Finding {
+        code: code.to_owned(),
+        severity,
+        message: format!("words of {code}"),
+        advice: String::new(),
+        stream: None,
+        figures: std::collections::BTreeMap::new(),
+    };
+    let mut document = RunDocument::begun("id", "x", WallTime::default());
+    assert_eq!(document.distrust().as_deref(), Some("its trust is `invalid`"));
+    document.findings = vec![finding(Severity::Suspect, "odd"), finding(Severity::Invalid, "clock-jumped")];
+    assert_eq!(document.distrust().as_deref(), Some("words of clock-jumped (clock-jumped)"));
+    document.trust = Trust::Suspect;
+    assert_eq!(document.distrust(), None);
+}
+
+#[test]
 fn a_plan_is_kept_with_its_seed_and_can_be_run_again() {
     let text = "seed = 11\ntarget.uri = \"practice\"\n[[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"500/s\"\n";
     let plan = crate::scenario::parse(text, "x.toml", &crate::scenario::Overrides::default()).unwrap();
