@@ -109,6 +109,31 @@ fn noise_is_learned_from_past_runs_of_the_same_plan_alone() {
 }
 
 #[test]
+fn runs_that_are_compared_are_no_past_runs_of_each_other() {
+    let here = tempfile::tempdir().unwrap();
+    let (results, copies) = (here.path().join("results"), here.path().join("copies"));
+    let all = runs(&results, 1, &[10.0, 10.1, 9.9, 10.05, 9.95, 12.0]);
+    let (base, slower) = (&all[..1], &all[5..]);
+    let learned = |candidate: &[PathBuf]| compared(base, candidate, &["--noise-from", results.to_str().unwrap()]);
+    // Beside the four others the slower run would make a spread of 8 %, in which its own 20 % are lost.
+    let (code, document) = learned(slower);
+    assert_eq!(code, Some(1), "{document:#}");
+    assert!(document["notes"].to_string().contains("the noise between 4 past runs"), "{document:#}");
+    let copy = copies.join(slower[0].file_name().unwrap());
+    fs::create_dir_all(&copy).unwrap();
+    for file in ["run.json", "latency.hlog"] {
+        fs::copy(slower[0].join(file), copy.join(file)).unwrap();
+    }
+    let (code, of_copy) = learned(&[copy]);
+    assert_eq!((code, &of_copy["metrics"]), (Some(1), &document["metrics"]), "a run is itself wherever it lies");
+    fs::remove_dir_all(&all[4]).unwrap();
+    let arguments = [names(base), vec!["--candidate"], names(slower), vec!["--noise-from", results.to_str().unwrap()]].concat();
+    let ended = compare(&arguments);
+    assert!(text(&ended.stderr).contains("holds 3 of the at least 4 past runs of this plan"), "{}", text(&ended.stderr));
+    assert_eq!(ended.status.code(), Some(2));
+}
+
+#[test]
 fn the_outcome_is_there_for_people_and_for_ci_systems() {
     let here = tempfile::tempdir().unwrap();
     let (base, slower) = (runs(here.path(), 1, &[10.0, 10.1, 9.9]), runs(here.path(), 5, &[12.0, 12.1, 11.9]));

@@ -76,7 +76,7 @@ pub enum CompareError {
     },
     /// A folder of past runs that says nothing about noise.
     #[error(
-        "`{}` holds {found} of the at least {needed} past runs of this plan that noise is learned from; make more, or give it with `--noise 3%`",
+        "`{}` holds {found} of the at least {needed} past runs of this plan that noise is learned from, without those that are compared; make more, or give it with `--noise 3%`",
         place.display()
     )]
     TooFewPastRuns {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::result;
+use crate::result::{self, StoredRun};
 use crate::scenario::Metric;
 use crate::stats::log_ratio::Estimate;
 use crate::units::Fraction;
@@ -26,19 +26,24 @@ pub enum Noise {
 }
 
 impl Noise {
-    /// Learns from the runs in a folder that are whole, can be trusted, and are of the plan `plan`; others are passed over.
+    /// Learns from the runs in a folder that are whole, can be trusted, and are of the first compared run's plan; others are passed over.
+    /// So are the compared runs themselves and copies of them: a change between the sides would pass for noise, and hide itself.
     ///
     /// # Errors
     /// Where the folder cannot be listed, or holds too few of them.
-    pub fn learn(place: &Path, plan: &serde_json::Value, metrics: &[Metric]) -> Result<Self, CompareError> {
+    pub fn learn(place: &Path, compared: &[&StoredRun], metrics: &[Metric]) -> Result<Self, CompareError> {
         let listed = |source| CompareError::PastRuns { place: place.to_owned(), source };
+        let past = |run: &StoredRun| {
+            let same_plan = |first: &&StoredRun| differences(&first.document.plan, &run.document.plan, &[]).is_empty();
+            compared.first().is_some_and(same_plan) && compared.iter().all(|own| own.document.id != run.document.id)
+        };
         let mut logs: Vec<Vec<f64>> = vec![Vec::new(); metrics.len()];
         let mut found = 0;
         for entry in std::fs::read_dir(place).map_err(listed)? {
             let path = entry.map_err(listed)?.path();
             // Whatever else lies there is nobody's mistake.
             let run = result::read(&path).ok().and_then(|run| accept::accept(run).ok());
-            let Some(run) = run.filter(|run| differences(plan, &run.document.plan, &[]).is_empty()) else { continue };
+            let Some(run) = run.filter(past) else { continue };
             let figures: Result<Vec<f64>, _> = metrics.iter().map(|metric| Ok(reading(&run, metric)?.ln(metric))).collect();
             let Ok(figures) = figures.map_err(|_: CompareError| ()) else { continue };
             found += 1;

@@ -56,7 +56,7 @@ pub fn compare(options: &StoredOptions) -> Result<Comparison, CompareError> {
     let noise = match &options.noise {
         NoiseFrom::Nowhere => Noise::Unknown,
         NoiseFrom::Given(share) => Noise::Given(*share),
-        NoiseFrom::Folder(place) => Noise::learn(place, &first.document.plan, &metrics)?,
+        NoiseFrom::Folder(place) => Noise::learn(place, &base.iter().chain(&candidate).collect::<Vec<_>>(), &metrics)?,
     };
     let method = if base.len() > 1 || candidate.len() > 1 { Method::Runs } else { Method::Seconds };
     let compared: Result<Vec<Compared>, CompareError> = metrics
