@@ -84,6 +84,18 @@ fn one_run_a_side_is_judged_by_its_seconds_and_says_what_that_leaves_out() {
 }
 
 #[test]
+fn noise_that_is_given_is_that_of_times_and_rates_and_leaves_errors_to_be_decided() {
+    let here = tempfile::tempdir().unwrap();
+    let [base, same] = &runs(here.path(), 1, &[10.0, 10.0])[..] else { unreachable!() };
+    let given = |more: &[&str]| compared(std::slice::from_ref(base), std::slice::from_ref(same), more).1;
+    let (without, with) = (given(&[]), given(&["--noise", "3%"]));
+    assert_eq!(metric(&with, "errors"), metric(&without, "errors"));
+    assert_eq!(metric(&with, "errors")["verdict"], "ok", "{with:#}");
+    assert_eq!(metric(&with, "readers.response.p50")["verdict"], "undecided", "10 % to either side: {with:#}");
+    assert!(with["notes"].to_string().contains("times and rates are widened by 3 %"), "{with:#}");
+}
+
+#[test]
 fn noise_is_learned_from_past_runs_of_the_same_plan_alone() {
     let here = tempfile::tempdir().unwrap();
     let past = here.path().join("past");

@@ -51,7 +51,7 @@ pub(in crate::cli) struct CompareArguments {
     /// A key, with all below it, in which the plans may differ; may be given more than once
     #[arg(long, value_name = "KEY", help_heading = "Stored runs")]
     pub(in crate::cli) allow_different: Vec<String>,
-    /// How much a figure scatters between runs of the same, such as 3% (standard deviation)
+    /// How much times and rates scatter between runs of the same, such as 3% (standard deviation)
     #[arg(long, value_name = "SHARE", help_heading = "Stored runs", conflicts_with = "noise_from")]
     pub(in crate::cli) noise: Option<Fraction>,
     /// Learn that from a folder of past runs of the same plan

@@ -40,9 +40,14 @@ pub fn default_metrics(document: &RunDocument) -> Vec<Metric> {
 pub fn question(metric: &Metric, tolerance: f64) -> Question {
     match metric {
         Metric::Time { .. } => Question { worse: Worse::More, tolerance },
-        Metric::Rate { .. } => Question { worse: Worse::Less, tolerance },
-        Metric::Recall { .. } | Metric::Errors { .. } => Question { worse: Worse::Less, tolerance: tolerance * SHARE_OF_TOLERANCE },
+        _ if is_of_answers(metric) => Question { worse: Worse::Less, tolerance: tolerance * SHARE_OF_TOLERANCE },
+        _ => Question { worse: Worse::Less, tolerance },
     }
+}
+
+/// Whether a metric is compared as a share of good answers.
+pub(super) const fn is_of_answers(metric: &Metric) -> bool {
+    matches!(metric, Metric::Recall { .. } | Metric::Errors { .. })
 }
 
 /// A figure of a run.

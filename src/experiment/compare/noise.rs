@@ -7,7 +7,7 @@ use crate::scenario::Metric;
 use crate::stats::log_ratio::Estimate;
 use crate::units::Fraction;
 
-use super::metrics::reading;
+use super::metrics::{is_of_answers, reading};
 use super::{CompareError, accept, differences};
 
 /// With fewer past runs a spread is a guess.
@@ -19,7 +19,8 @@ pub enum Noise {
     /// Nobody said.
     #[default]
     Unknown,
-    /// The standard deviation of a run's figure, as a share of it.
+    /// The standard deviation of a run's times and rates, as a share of them. Nothing about errors and recall: good answers are a share
+    /// that hardly moves where times move by percents, and what is allowed of them is a tenth.
     Given(Fraction),
     /// Spreads of past runs, one a metric: standard deviation of the logarithm, and how many runs it is from.
     Learned(Vec<(f64, usize)>),
@@ -58,15 +59,16 @@ impl Noise {
         Ok(Self::Learned(logs.iter().map(|logs| (spread(logs), logs.len())).collect()))
     }
 
-    /// The error that a comparison of `base` with `candidate` runs has because of it, for the metric with this index; `None` where
+    /// The error that a comparison of `base` with `candidate` runs has because of it, for `metric`, which has this index; `None` where
     /// nothing is known.
     #[must_use]
-    pub fn error(&self, metric: usize, base: usize, candidate: usize) -> Option<Estimate> {
+    pub fn error(&self, (at, metric): (usize, &Metric), base: usize, candidate: usize) -> Option<Estimate> {
         let (spread, degrees) = match self {
             Self::Unknown => return None,
+            Self::Given(_) if is_of_answers(metric) => return None,
             Self::Given(share) => (share.get().ln_1p(), f64::INFINITY),
             Self::Learned(spreads) => {
-                let (spread, runs) = spreads.get(metric)?;
+                let (spread, runs) = spreads.get(at)?;
                 (*spread, (*runs - 1) as f64)
             }
         };

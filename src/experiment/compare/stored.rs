@@ -63,7 +63,7 @@ pub fn compare(options: &StoredOptions) -> Result<Comparison, CompareError> {
         .iter()
         .enumerate()
         .map(|(at, metric)| {
-            one(metric, (&base, &candidate), options.tolerance, noise.error(at, base.len(), candidate.len()), metrics.len())
+            one(metric, (&base, &candidate), options.tolerance, noise.error((at, metric), base.len(), candidate.len()), metrics.len())
         })
         .collect();
     let compared = compared?;
@@ -124,7 +124,10 @@ fn about_noise(method: Method, noise: &Noise) -> Option<String> {
                 .to_owned(),
         ),
         (_, Noise::Unknown) => None,
-        (_, Noise::Given(share)) => Some(format!("widened by {} of noise between runs, as given", share.percent())),
+        (_, Noise::Given(share)) => {
+            let rest = if method == Method::Seconds { "; what drifts of errors and recall is not covered" } else { "" };
+            Some(format!("times and rates are widened by {} of noise between runs, as given{rest}", share.percent()))
+        }
         (_, Noise::Learned(spreads)) => {
             let most = spreads.iter().map(|(spread, _)| *spread).fold(0.0, f64::max).exp_m1();
             let runs = spreads.first().map_or(0, |(_, runs)| *runs);
