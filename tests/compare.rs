@@ -174,6 +174,17 @@ fn the_outcome_is_there_for_people_and_for_ci_systems() {
 }
 
 #[test]
+fn what_more_it_would_take_is_counted_in_runs_a_side_where_runs_were_compared() {
+    let here = tempfile::tempdir().unwrap();
+    let (base, candidate) = (runs(here.path(), 1, &[10.0, 10.5, 9.5, 10.0]), runs(here.path(), 10, &[10.0, 10.5, 9.5]));
+    let asked = ["--metric", "readers.response.p50", "--markdown", "-"];
+    let ended = compare(&[&names(&base)[..], &["--candidate"], &names(&candidate)[..], &asked].concat());
+    let shown = text(&ended.stdout);
+    assert_eq!(ended.status.code(), Some(3), "{shown}");
+    assert_eq!((shown.matches(" more runs a side").count(), shown.contains("round")), (2, false), "in the sentence and the row: {shown}");
+}
+
+#[test]
 fn what_says_nothing_about_the_target_is_refused_with_one_message() {
     let here = tempfile::tempdir().unwrap();
     let base = Made::new(1, 10.0).write(here.path());

@@ -34,6 +34,17 @@ impl Method {
             Self::Seconds => "block bootstrap over the seconds of one run a side",
         }
     }
+
+    /// What there could be more of: so many `rounds`, or `runs a side`.
+    #[must_use]
+    pub const fn unit(self, count: usize) -> &'static str {
+        match (self, count) {
+            (Self::Rounds, 1) => "round",
+            (Self::Rounds, _) => "rounds",
+            (Self::Runs | Self::Seconds, 1) => "run a side",
+            (Self::Runs | Self::Seconds, _) => "runs a side",
+        }
+    }
 }
 
 /// A comparison.
@@ -147,7 +158,7 @@ fn middle(figures: &[f64]) -> f64 {
 
 impl Comparison {
     /// The sentence that says what was found.
-    pub(super) fn reason(metrics: &[Compared], unit: &str) -> String {
+    pub(super) fn reason(metrics: &[Compared], method: Method) -> String {
         let of = |verdict| metrics.iter().filter(move |metric| metric.verdict == verdict).map(|metric| metric.metric.to_string());
         let names = |verdict| of(verdict).collect::<Vec<_>>().join(", ");
         match Verdict::of_all(metrics.iter().map(|metric| metric.verdict)) {
@@ -157,8 +168,8 @@ impl Comparison {
                 let open = || metrics.iter().filter(|metric| metric.verdict == Verdict::Undecided);
                 let more = open().map(|metric| metric.more_rounds).collect::<Option<Vec<usize>>>().and_then(|all| all.into_iter().max());
                 let hope = match more {
-                    Some(more) => format!("it would take about {more} more {unit}{}", if more == 1 { "" } else { "s" }),
-                    None => format!("no number of {unit}s will do: the change lies too near to the tolerance"),
+                    Some(more) => format!("it would take about {more} more {}", method.unit(more)),
+                    None => format!("no number of {} will do: the change lies too near to the tolerance", method.unit(0)),
                 };
                 format!("too little is known of {}; {hope}", names(Verdict::Undecided))
             }
@@ -179,4 +190,30 @@ fn by_name<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Er
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn finite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.serialize_none() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn undecided(metric: &str, more_rounds: Option<usize>) -> Compared {
+        let decision = Decision { verdict: Verdict::Undecided, ratio: 1.0, low: 0.9, high: 1.1, rounds: 4, more_rounds };
+        Compared::new(&metric.parse().unwrap(), 0.05, decision, Bound::default(), Figures::default())
+    }
+
+    #[test]
+    fn an_undecided_comparison_says_what_more_it_would_take_of_what_was_compared() {
+        for (method, more, part) in [
+            (Method::Rounds, Some(1), "about 1 more round"),
+            (Method::Rounds, Some(7), "about 7 more rounds"),
+            (Method::Rounds, None, "no number of rounds will do"),
+            (Method::Runs, Some(1), "about 1 more run a side"),
+            (Method::Seconds, Some(7), "about 7 more runs a side"),
+            (Method::Runs, None, "no number of runs a side will do"),
+        ] {
+            let reason = Comparison::reason(&[undecided("readers.response.p99", more)], method);
+            let end = if more.is_some() { part.to_owned() } else { format!("{part}: the change lies too near to the tolerance") };
+            assert!(reason.starts_with("too little is known of readers.response.p99; ") && reason.ends_with(&end), "{reason}");
+        }
+    }
 }

@@ -170,7 +170,7 @@ impl<'a> Live<'a> {
             schema: SCHEMA,
             partial: !self.is_over(),
             verdict: Verdict::of_all(compared.iter().map(|metric| metric.verdict)),
-            reason: Comparison::reason(&compared, "round"),
+            reason: Comparison::reason(&compared, Method::Rounds),
             metrics: compared,
             method: Method::Rounds,
             confidence: CONFIDENCE,

@@ -77,7 +77,7 @@ pub fn compare(options: &StoredOptions) -> Result<Comparison, CompareError> {
         schema: SCHEMA,
         partial: false,
         verdict: Verdict::of_all(compared.iter().map(|metric| metric.verdict)),
-        reason: Comparison::reason(&compared, "run a side"),
+        reason: Comparison::reason(&compared, method),
         metrics: compared,
         method,
         confidence: CONFIDENCE,
