@@ -185,6 +185,23 @@ fn what_more_it_would_take_is_counted_in_runs_a_side_where_runs_were_compared() 
 }
 
 #[test]
+fn a_candidate_whose_requests_timed_out_is_undecided_for_that_reason() {
+    let here = tempfile::tempdir().unwrap();
+    let base = runs(here.path(), 1, &[10.0, 10.01, 9.99]);
+    let timed_out = |document: &mut tailtrace::result::model::RunDocument| {
+        document.streams[0].response.censored = 80;
+        document.streams[0].response.at_least.push("p99_ns".to_owned());
+    };
+    let candidate: Vec<PathBuf> = (10..13).map(|seed| Made::new(seed, 10.0).write_as(here.path(), timed_out)).collect();
+    let (code, document) = compared(&base, &candidate, &["--metric", "readers.response.p99"]);
+    assert_eq!((code, document["verdict"].as_str()), (Some(3), Some("undecided")), "{document:#}");
+    let p99 = metric(&document, "readers.response.p99");
+    assert_eq!((p99["bound_of"].as_str(), &p99["more_rounds"]), (Some("candidate"), &Value::Null), "{p99}");
+    let reason = document["reason"].as_str().unwrap();
+    assert!(reason.starts_with("requests of the candidate timed out") && reason.contains("raise `timeout`"), "{reason}");
+}
+
+#[test]
 fn what_says_nothing_about_the_target_is_refused_with_one_message() {
     let here = tempfile::tempdir().unwrap();
     let base = Made::new(1, 10.0).write(here.path());

@@ -81,6 +81,7 @@ mod tests {
             candidate: 1e6,
             at_least: false,
             more_rounds,
+            bound_of: None,
             figures: Figures::default(),
         };
         for (method, more, end) in [

@@ -83,7 +83,8 @@ impl Question {
         }
     }
 
-    fn verdict(self, change: Interval, bound: Bound) -> Verdict {
+    /// The verdict, were the figures what they seem.
+    fn seeming(self, change: Interval) -> Verdict {
         let (best, worst) = match self.worse {
             Worse::More => (change.low, change.high),
             Worse::Less => (-change.high, -change.low),
@@ -91,12 +92,47 @@ impl Question {
         // Intervals of several looks that contradict each other decide nothing.
         if best > worst {
             Verdict::Undecided
-        } else if worst <= self.limit() && !bound.candidate {
+        } else if worst <= self.limit() {
             Verdict::Ok
-        } else if best > self.limit() && !bound.baseline {
+        } else if best > self.limit() {
             Verdict::Regression
         } else {
             Verdict::Undecided
+        }
+    }
+
+    fn verdict(self, change: Interval, bound: Bound) -> Verdict {
+        let seeming = self.seeming(change);
+        if bound.forbids(seeming).is_some() { Verdict::Undecided } else { seeming }
+    }
+
+    /// The verdict that more rounds would come to, by what is known.
+    fn ahead(self, change: Interval, ln: f64) -> Verdict {
+        match self.seeming(change) {
+            Verdict::Undecided if self.harm(ln) > self.limit() => Verdict::Regression,
+            Verdict::Undecided => Verdict::Ok,
+            seeming => seeming,
+        }
+    }
+}
+
+/// One of the two sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Whose {
+    /// The baseline's.
+    Baseline,
+    /// The candidate's.
+    Candidate,
+}
+
+impl Whose {
+    /// As it is written.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Candidate => "candidate",
         }
     }
 }
@@ -117,6 +153,15 @@ impl Bound {
     pub const fn or(self, other: Self) -> Self {
         Self { baseline: self.baseline || other.baseline, candidate: self.candidate || other.candidate }
     }
+
+    /// Whose figure is no proof of this verdict.
+    const fn forbids(self, verdict: Verdict) -> Option<Whose> {
+        match verdict {
+            Verdict::Ok if self.candidate => Some(Whose::Candidate),
+            Verdict::Regression if self.baseline => Some(Whose::Baseline),
+            _ => None,
+        }
+    }
 }
 
 /// What is known about one metric, as factors: candidate ÷ baseline.
@@ -132,8 +177,10 @@ pub struct Decision {
     pub high: f64,
     /// Rounds, or runs a side, behind it.
     pub rounds: usize,
-    /// Of an undecided one: how many more it would take, about; `None` where that is more than anybody measures.
+    /// Of an undecided one: how many more it would take, about; `None` where that is more than anybody measures, or none would do.
     pub more_rounds: Option<usize>,
+    /// Of an undecided one: whose lower bound keeps it so, however many rounds there are.
+    pub bound_of: Option<Whose>,
 }
 
 /// Decides on what was measured once and for all, as one of so many metrics.
@@ -146,13 +193,16 @@ pub fn decide(question: Question, found: &Estimate, rounds: usize, bound: Bound,
 
 fn conclude(question: Question, found: &Estimate, change: Interval, bound: Bound, rounds: usize, tail: f64) -> Decision {
     let verdict = question.verdict(change, bound);
-    let more_rounds = (verdict == Verdict::Undecided).then(|| {
+    let is_open = verdict == Verdict::Undecided;
+    let bound_of = bound.forbids(question.ahead(change, found.value)).filter(|_| is_open);
+    let more_rounds = (is_open && bound_of.is_none()).then(|| {
         let distance = (question.limit() - question.harm(found.value)).abs();
         log_ratio::rounds_until(found, rounds, distance, tail).map(|needed| needed.saturating_sub(rounds).max(1))
     });
     // What all rounds say together can lie outside of what an earlier look left over, where a late round was an outlier.
     let value = if change.low <= change.high { found.value.clamp(change.low, change.high) } else { found.value };
-    Decision { verdict, ratio: value.exp(), low: change.low.exp(), high: change.high.exp(), rounds, more_rounds: more_rounds.flatten() }
+    let (low, high) = (change.low.exp(), change.high.exp());
+    Decision { verdict, ratio: value.exp(), low, high, rounds, more_rounds: more_rounds.flatten(), bound_of }
 }
 
 /// One round's change of one metric.
@@ -231,11 +281,17 @@ impl Sequential {
         self.looks.rounds().iter().copied().find(|look| *look > self.rounds)
     }
 
-    /// Whether more rounds would change nothing: a regression is shown, all are ok, or the rounds are used up.
+    /// Whether more rounds would change nothing: a regression is shown, all are ok or kept from it by lower bounds alone, or the rounds
+    /// are used up.
+    ///
+    /// To end where only bounds stand in the way gives up no verdict and makes no error likelier: intervals only shrink, a bound stays
+    /// one, so that a metric whose interval lies on one side of its limit gets no verdict later that it cannot have now.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let verdicts = self.metrics.iter().map(|metric| metric.question.verdict(metric.change, metric.bound));
-        Verdict::of_all(verdicts) != Verdict::Undecided || self.next_look().is_none()
+        let settled = |metric: &Tracked| metric.question.seeming(metric.change) != Verdict::Undecided;
+        let all_settled = !self.metrics.is_empty() && self.metrics.iter().all(settled);
+        Verdict::of_all(verdicts) == Verdict::Regression || all_settled || self.next_look().is_none()
     }
 
     /// What is known by now, in the questions' order. Rounds after the last look move the estimates, not the intervals.

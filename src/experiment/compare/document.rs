@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::result::model::RunDocument;
 use crate::scenario::Metric;
 
-use super::decision::{Bound, Decision, Verdict};
+use super::decision::{Bound, Decision, Verdict, Whose};
 
 /// The schema of the document.
 pub(super) const SCHEMA: &str = "tailtrace.compare/1";
@@ -114,6 +114,9 @@ pub struct Compared {
     /// Of an undecided one: how many more rounds (or runs a side) it would take, about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub more_rounds: Option<usize>,
+    /// Of an undecided one: the side whose lower bound keeps it so, however many rounds (or runs) there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bound_of: Option<Whose>,
     /// The figures behind it: baseline and candidate of each round, or all of one side.
     pub figures: Figures,
 }
@@ -141,6 +144,7 @@ impl Compared {
             candidate: middle(&figures.candidate),
             at_least: bound.baseline || bound.candidate,
             more_rounds: decision.more_rounds,
+            bound_of: decision.bound_of,
             figures,
         }
     }
@@ -159,22 +163,47 @@ fn middle(figures: &[f64]) -> f64 {
 impl Comparison {
     /// The sentence that says what was found.
     pub(super) fn reason(metrics: &[Compared], method: Method) -> String {
-        let of = |verdict| metrics.iter().filter(move |metric| metric.verdict == verdict).map(|metric| metric.metric.to_string());
-        let names = |verdict| of(verdict).collect::<Vec<_>>().join(", ");
+        let of = |verdict| metrics.iter().filter(move |metric| metric.verdict == verdict);
         match Verdict::of_all(metrics.iter().map(|metric| metric.verdict)) {
             Verdict::Ok => "every metric is within its tolerance".to_owned(),
-            Verdict::Regression => format!("worse by more than the tolerance: {}", names(Verdict::Regression)),
+            Verdict::Regression => format!("worse by more than the tolerance: {}", names(&of(Verdict::Regression).collect::<Vec<_>>())),
             Verdict::Undecided => {
-                let open = || metrics.iter().filter(|metric| metric.verdict == Verdict::Undecided);
-                let more = open().map(|metric| metric.more_rounds).collect::<Option<Vec<usize>>>().and_then(|all| all.into_iter().max());
-                let hope = match more {
-                    Some(more) => format!("it would take about {more} more {}", method.unit(more)),
-                    None => format!("no number of {} will do: the change lies too near to the tolerance", method.unit(0)),
+                let why = |bound_of: Option<Whose>| {
+                    let open: Vec<&Compared> = of(Verdict::Undecided).filter(|metric| metric.bound_of == bound_of).collect();
+                    let said = || bound_of.map_or_else(|| too_little(&open, method), |whose| only_a_bound(&open, whose, method));
+                    (!open.is_empty()).then(said)
                 };
-                format!("too little is known of {}; {hope}", names(Verdict::Undecided))
+                let all = [None, Some(Whose::Baseline), Some(Whose::Candidate)];
+                all.into_iter().filter_map(why).collect::<Vec<String>>().join("; ")
             }
         }
     }
+}
+
+fn names(metrics: &[&Compared]) -> String {
+    metrics.iter().map(|metric| metric.metric.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// What is said of metrics that more rounds might decide.
+fn too_little(open: &[&Compared], method: Method) -> String {
+    let more = open.iter().map(|metric| metric.more_rounds).collect::<Option<Vec<usize>>>().and_then(|all| all.into_iter().max());
+    let hope = match more {
+        Some(more) => format!("it would take about {more} more {}", method.unit(more)),
+        None => format!("no number of {} will do: the change lies too near to the tolerance", method.unit(0)),
+    };
+    format!("too little is known of {}; {hope}", names(open))
+}
+
+/// What is said of metrics that a lower bound keeps from a verdict.
+fn only_a_bound(open: &[&Compared], whose: Whose, method: Method) -> String {
+    let are = if open.len() == 1 { "is only a lower bound" } else { "are only lower bounds" };
+    format!(
+        "requests of the {} timed out or were never answered, so that its {} {are}, which more {} do not change: raise `timeout` and \
+         `load.drain`, or lower the rate",
+        whose.as_str(),
+        names(open),
+        method.unit(0)
+    )
 }
 
 /// Where a run came from, for a side's label.
@@ -197,7 +226,7 @@ mod tests {
     use super::*;
 
     fn undecided(metric: &str, more_rounds: Option<usize>) -> Compared {
-        let decision = Decision { verdict: Verdict::Undecided, ratio: 1.0, low: 0.9, high: 1.1, rounds: 4, more_rounds };
+        let decision = Decision { verdict: Verdict::Undecided, ratio: 1.0, low: 0.9, high: 1.1, rounds: 4, more_rounds, bound_of: None };
         Compared::new(&metric.parse().unwrap(), 0.05, decision, Bound::default(), Figures::default())
     }
 
@@ -215,5 +244,23 @@ mod tests {
             let end = if more.is_some() { part.to_owned() } else { format!("{part}: the change lies too near to the tolerance") };
             assert!(reason.starts_with("too little is known of readers.response.p99; ") && reason.ends_with(&end), "{reason}");
         }
+    }
+
+    #[test]
+    fn a_lower_bound_in_the_way_is_not_explained_as_too_little_data() {
+        let bounded = |metric, whose| Compared { bound_of: Some(whose), ..undecided(metric, None) };
+        let (p99, p50) = (bounded("readers.response.p99", Whose::Candidate), bounded("readers.response.p50", Whose::Candidate));
+        let one = Comparison::reason(std::slice::from_ref(&p99), Method::Runs);
+        let expected = "requests of the candidate timed out or were never answered, so that its readers.response.p99 is only a lower bound, \
+                        which more runs a side do not change: raise `timeout` and `load.drain`, or lower the rate";
+        assert_eq!(one, expected);
+        let two = Comparison::reason(&[p50, p99, undecided("errors", Some(3))], Method::Rounds);
+        assert!(two.starts_with("too little is known of errors; it would take about 3 more rounds; requests of the candidate "), "{two}");
+        assert!(
+            two.contains("its readers.response.p50, readers.response.p99 are only lower bounds, which more rounds do not change"),
+            "{two}"
+        );
+        let of_base = Comparison::reason(&[bounded("readers.response.p99", Whose::Baseline)], Method::Rounds);
+        assert!(of_base.starts_with("requests of the baseline timed out"), "{of_base}");
     }
 }

@@ -13,7 +13,7 @@ mod noise;
 mod plans;
 pub mod stored;
 
-pub use decision::{MAX_ROUNDS, TOLERANCE, Verdict};
+pub use decision::{MAX_ROUNDS, TOLERANCE, Verdict, Whose};
 pub use document::{Compared, Comparison, Figures, Method, Side};
 pub use error::CompareError;
 pub use noise::{FEWEST_PAST_RUNS, Noise};

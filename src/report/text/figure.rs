@@ -97,6 +97,7 @@ mod tests {
             candidate: 2e6,
             at_least,
             more_rounds: None,
+            bound_of: None,
             figures: Figures::default(),
         };
         let bounded = Cells::of(&of("r.response.p99", true));

@@ -140,6 +140,72 @@ fn a_lower_bound_shows_neither_that_the_candidate_is_fast_nor_that_the_baseline_
 }
 
 #[test]
+fn a_lower_bound_in_the_way_of_the_verdict_is_named_and_no_more_rounds_are_promised() {
+    use Verdict::{Ok, Undecided};
+    for (ln, error, (baseline, candidate), verdict, bound_of, more) in [
+        (0.0, 0.001, (false, true), Undecided, Some(Whose::Candidate), false),
+        (0.5, 0.001, (true, false), Undecided, Some(Whose::Baseline), false),
+        (0.0, 0.001, (true, false), Ok, None, false),
+        // Not yet shown either: more rounds would only lead to where the bound stands.
+        (0.0, 0.03, (false, true), Undecided, Some(Whose::Candidate), false),
+        (0.1, 0.03, (true, false), Undecided, Some(Whose::Baseline), false),
+        // The other side's bound does not.
+        (0.0, 0.03, (true, false), Undecided, None, true),
+        (0.1, 0.03, (false, true), Undecided, None, true),
+    ] {
+        let found = decide(TIME, &estimate(ln, error), 5, Bound { baseline, candidate }, 1);
+        assert_eq!((found.verdict, found.bound_of, found.more_rounds.is_some()), (verdict, bound_of, more), "{ln} ± {error}: {found:?}");
+    }
+}
+
+/// Metrics that scatter by 3 %, the first of which has a candidate's lower bound, until it is over.
+fn bounded(metrics: usize, random: &mut StdRng) -> Sequential {
+    let mut comparison = Sequential::new(&vec![TIME; metrics], MAX_ROUNDS);
+    while !comparison.is_over() {
+        comparison.push(&bounded_round(metrics, random));
+    }
+    comparison
+}
+
+fn bounded_round(metrics: usize, random: &mut StdRng) -> Vec<Change> {
+    let bound = |metric| Bound { baseline: false, candidate: metric == 0 };
+    (0..metrics).map(|metric| Change { ln: run(1.0, 0.03, random).ln(), bound: bound(metric) }).collect()
+}
+
+#[test]
+fn where_lower_bounds_alone_are_in_the_way_it_ends_and_no_verdict_is_given_up() {
+    let mut random = StdRng::seed_from_u64(9);
+    let mut early = 0;
+    for _ in 0..200 {
+        let mut comparison = bounded(METRICS, &mut random);
+        if comparison.rounds() == MAX_ROUNDS {
+            continue;
+        }
+        let verdicts = |comparison: &Sequential| Verdict::of_all(comparison.decisions().iter().map(|decision| decision.verdict));
+        assert_ne!(verdicts(&comparison), Verdict::Ok);
+        if verdicts(&comparison) == Verdict::Undecided {
+            early += 1;
+            assert_eq!(comparison.decisions()[0].bound_of, Some(Whose::Candidate));
+            while comparison.rounds() < MAX_ROUNDS {
+                comparison.push(&bounded_round(METRICS, &mut random));
+            }
+            assert_eq!(verdicts(&comparison), Verdict::Undecided, "as it would have ended anyway");
+        }
+    }
+    assert!(early >= 180, "{early} of 200 ended before their rounds were used up");
+}
+
+#[test]
+fn a_lower_bound_ends_nothing_while_another_metric_may_still_be_a_regression() {
+    let mut comparison = Sequential::new(&[TIME, TIME], MAX_ROUNDS);
+    for round in 0..MAX_ROUNDS - 1 {
+        let open = Change { ln: if round % 2 == 0 { 0.3 } else { -0.1 }, bound: Bound::default() };
+        comparison.push(&[Change { ln: 0.0, bound: Bound { baseline: false, candidate: true } }, open]);
+        assert!(!comparison.is_over(), "after {} rounds", round + 1);
+    }
+}
+
+#[test]
 fn an_undecided_metric_says_how_many_more_rounds_it_would_take() {
     let found = Estimate { value: 0.0, standard_error: 0.03, degrees: 9.0 };
     let decision = decide(TIME, &found, 10, Bound::default(), 1);
