@@ -104,7 +104,7 @@ pub struct Compared {
     pub rounds: usize,
     /// By what share it may get worse.
     pub tolerance: f64,
-    /// The baseline's figure (geometric mean of several), in ns, a second, or 0 to 1.
+    /// The baseline's figure (geometric mean of several, arithmetic where one is 0), in ns, a second, or 0 to 1.
     pub base: f64,
     /// The candidate's.
     pub candidate: f64,
@@ -151,7 +151,7 @@ impl Compared {
 }
 
 /// Geometric mean; the arithmetic one where a figure is zero, as errors are.
-fn middle(figures: &[f64]) -> f64 {
+pub(in crate::experiment) fn middle(figures: &[f64]) -> f64 {
     let n = figures.len().max(1) as f64;
     if figures.iter().all(|figure| *figure > 0.0) {
         (figures.iter().map(|figure| figure.ln()).sum::<f64>() / n).exp()

@@ -14,6 +14,7 @@ mod plans;
 pub mod stored;
 
 pub use decision::{MAX_ROUNDS, TOLERANCE, Verdict, Whose};
+pub(super) use document::middle;
 pub use document::{Compared, Comparison, Figures, Method, Side};
 pub use error::CompareError;
 pub use noise::{FEWEST_PAST_RUNS, Noise};

@@ -60,13 +60,13 @@ pub struct ValueOutcome {
 /// A metric's figure and its change against the first value.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct MetricChange {
-    /// Geometric mean over the rounds, of a time.
+    /// Geometric mean over the rounds, of a time; the arithmetic one where a round's figure is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value_ns: Option<u64>,
     /// The same of what is no time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
-    /// Ratio to the first value − 1.
+    /// Ratio to the first value − 1; of errors, that of the shares of good answers.
     pub change: f64,
     /// The lower end of its interval; `null` with fewer than two rounds.
     pub low: Option<f64>,

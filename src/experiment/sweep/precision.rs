@@ -141,6 +141,13 @@ impl Changes {
         };
         Some((found.value, interval))
     }
+
+    /// A value's change in the first round alone, as a logarithm: what there is to tell before a second; `None` before it, and for the
+    /// first value.
+    #[must_use]
+    pub fn first_round(&self, metric: usize, value: usize) -> Option<f64> {
+        self.logs.get(metric)?.get(value.checked_sub(1)?)?.first().copied()
+    }
 }
 
 #[cfg(test)]
@@ -214,7 +221,9 @@ mod tests {
     fn the_first_value_is_what_others_are_compared_with() {
         let mut changes = Changes::new(Stopping::Rounds(2), 2, 1);
         assert_eq!(changes.change(0, 1), None);
+        assert_eq!(changes.first_round(0, 1), None);
         changes.push(&[vec![1.0, 1.5]]);
+        assert_eq!((changes.change(0, 1), changes.first_round(0, 1), changes.first_round(0, 0)), (None, Some(0.5), None));
         changes.push(&[vec![2.0, 2.5]]);
         assert!(changes.is_over());
         assert_eq!(changes.change(0, 0).unwrap().0, 0.0);

@@ -6,6 +6,7 @@ use crate::experiment::Observer;
 use crate::experiment::compare::decision::Worse;
 use crate::experiment::compare::live::check_stream;
 use crate::experiment::compare::metrics::{question, reading};
+use crate::experiment::compare::middle;
 use crate::experiment::rounds::{Cell, Rounds, SeriesOptions, Variant};
 use crate::scenario::{Metric, Percentile, Plan, Statistic, Time};
 use crate::stats::interval::Interval;
@@ -230,11 +231,11 @@ impl<'a> Going<'a> {
 
     fn metric(&self, metric: usize, at: usize) -> MetricChange {
         let figures = &self.figures[metric][at];
-        let middle = (figures.iter().map(|figure| figure.max(1e-9).ln()).sum::<f64>() / figures.len().max(1) as f64).exp();
+        let middle = middle(figures);
         let is_time = matches!(self.metrics[metric], Metric::Time { .. });
         let (change, interval) = match self.changes.change(metric, at) {
             Some((change, interval)) => (change, Some(interval)),
-            None => ((middle / self.figures[metric][0].first().copied().unwrap_or(middle)).ln(), None),
+            None => (self.changes.first_round(metric, at).unwrap_or(0.0), None),
         };
         let end = |of: fn(&Interval) -> f64| interval.as_ref().map(|interval| of(interval).exp_m1());
         MetricChange {
