@@ -7,7 +7,7 @@ use crate::scenario::Time;
 use crate::stats::crossing::Sample;
 use crate::stats::growth::growth;
 
-use super::probe::Shown;
+use super::probe::{Ask, Shown};
 use super::slo::{Figure, Slo};
 
 /// A target that leaves more than this share of the requests without an answer does not keep up.
@@ -17,19 +17,25 @@ const ANSWERED: f64 = 0.99;
 /// queue looks like inside.
 const FALLS_BEHIND: f64 = 0.01;
 
-/// What a probe of `stream` at `rate` showed, with a sample for each SLO.
-pub(super) fn judge(run: &StoredRun, stream: &str, rate: f64, slos: &[Slo]) -> Result<(Shown, Vec<Option<Sample>>), ResultError> {
+/// What a probe of `stream` showed, with a sample for each SLO.
+pub(super) fn judge(run: &StoredRun, stream: &str, ask: &Ask, slos: &[Slo]) -> Result<(Shown, Vec<Option<Sample>>), ResultError> {
     let document = &run.document;
-    if let Some(why) = generator_at_fault(document) {
+    if let Some(why) = generator_at_fault(document).or_else(|| nothing_due(document.stream(stream)?, ask)) {
         return Ok((Shown::NotJudged { why }, vec![None; slos.len()]));
     }
-    let samples = slos.iter().map(|slo| sample(run, rate, &slo.figure)).collect::<Result<Vec<_>, _>>()?;
+    let samples = slos.iter().map(|slo| sample(run, ask.rate, &slo.figure)).collect::<Result<Vec<_>, _>>()?;
     Ok((shown(document, stream, slos), samples))
 }
 
 /// The finding by which the figures are not about the target.
 pub(super) fn generator_at_fault(document: &RunDocument) -> Option<String> {
     document.distrust()
+}
+
+/// At a low rate a short probe may end before its first request: that is no silence of the target's.
+fn nothing_due(stream: &Stream, ask: &Ask) -> Option<String> {
+    let seconds = ask.seconds;
+    (stream.scheduled == 0).then(|| format!("no request was due in {seconds} s: lengthen load.duration or raise --from"))
 }
 
 fn shown(document: &RunDocument, stream: &str, slos: &[Slo]) -> Shown {
@@ -153,4 +159,28 @@ fn errors<'a>(streams: impl Iterator<Item = &'a Stream>) -> Vec<(f64, f64)> {
         None => {}
     }
     seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::capacity::probe::Purpose;
+    use crate::result::WallTime;
+    use crate::result::hlog::Ending;
+
+    /// A probe of two requests a minute in which so many were due, and were answered.
+    fn judged(due: u64) -> Shown {
+        let readers = Stream { name: "readers".to_owned(), scheduled: due, ok: due, ..Stream::default() };
+        let document = RunDocument { trust: Trust::Valid, streams: vec![readers], ..RunDocument::begun("", "", WallTime::default()) };
+        let run = StoredRun { path: "nowhere".into(), document, times: std::collections::BTreeMap::new(), ending: Ending::Whole };
+        let ask = Ask { rate: 1.0 / 30.0, seconds: 10.0, purpose: Purpose::Bracket };
+        judge(&run, "readers", &ask, &[]).unwrap().0
+    }
+
+    #[test]
+    fn a_probe_in_which_nothing_was_due_says_nothing_of_the_target() {
+        let Shown::NotJudged { why } = judged(0) else { panic!("{:?}", judged(0)) };
+        assert_eq!(why, "no request was due in 10 s: lengthen load.duration or raise --from");
+        assert_eq!(judged(1), Shown::Passed);
+    }
 }

@@ -184,7 +184,7 @@ impl Searching<'_> {
                 Err(error) => return Err(error),
             };
             let name = self.found.stream.clone();
-            let (shown, samples) = judge::judge(&run, &name, ask.rate, self.slos)?;
+            let (shown, samples) = judge::judge(&run, &name, &ask, self.slos)?;
             self.found.probes.push(ProbeRow::of(&ask, &shown, &run, &name, self.slos));
             self.directory.write(FILE, &self.found)?;
             self.let_recover(&run.document);

@@ -83,8 +83,10 @@ impl Search<'_> {
             return done;
         }
         match self.probes.last() {
-            // Once by chance, twice by nature.
-            Some(Probe { ask, shown: Shown::NotJudged { .. }, .. }) => return Next::Probe(*ask),
+            // Once by chance, twice by nature; the second time long enough that something is due at a low rate too.
+            Some(Probe { ask, shown: Shown::NotJudged { .. }, .. }) => {
+                return Next::Probe(Ask { seconds: ask.seconds.max(self.question.probe_s), ..*ask });
+            }
             Some(Probe { shown: Shown::Failed { answered: false, .. }, .. }) => {
                 // Overloaded, or gone? A rate that passed before tells.
                 let rate = self.highest_passed().unwrap_or(self.question.lowest);

@@ -128,6 +128,23 @@ fn a_probe_that_cannot_be_judged_is_made_once_more_and_then_ends_the_search() {
     assert_eq!(answer.verdict, Verdict::Found);
 }
 
+/// Requests are due evenly, so that a probe of fewer seconds than lie between two of them has none.
+#[test]
+fn at_a_rate_at_which_nothing_is_due_in_a_short_probe_a_long_one_has_the_word() {
+    let show = |_: usize, ask: Ask| match ask.rate * ask.seconds {
+        due if due < 1.0 => (Shown::NotJudged { why: format!("no request was due in {} s", ask.seconds) }, None),
+        _ => (failed(true, true), None),
+    };
+    let (answer, asked) = search(&Question { from: 2.0, lowest: 0.0625, ..question() }, show);
+    assert_eq!((answer.verdict, answer.first_failing), (Verdict::BelowMin, Some(0.0625)), "{answer:?}");
+    let lengths: Vec<f64> = asked.iter().filter(|ask| ask.rate == 0.0625).map(|ask| ask.seconds).collect();
+    assert_eq!(lengths, [10.0, 30.0, 30.0], "{asked:?}");
+    let (answer, asked) = search(&Question { from: 2.0, lowest: 0.03125, ..question() }, show);
+    assert_eq!((answer.verdict, answer.low, answer.first_failing), (Verdict::NotJudged, None, Some(0.0625)), "{answer:?}");
+    assert!(answer.reason.contains("0.03125/s") && answer.reason.contains("no request was due in 30 s"), "{answer:?}");
+    assert!(asked.len() < 12, "{asked:?}");
+}
+
 #[test]
 fn a_target_that_dies_is_not_taken_for_a_slow_one() {
     let figures = exact(751.0);
