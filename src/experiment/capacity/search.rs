@@ -269,19 +269,19 @@ impl Search<'_> {
         let confirmed = confirmed(self.probes);
         let above = |probe: &&Probe| probe.failed() && confirmed.is_none_or(|confirmed| probe.ask.rate > confirmed);
         let first = self.judged().filter(above).min_by(|a, b| a.ask.rate.total_cmp(&b.ask.rate));
-        let why = first.and_then(|probe| match &probe.shown {
-            Shown::Failed { why, .. } => Some(format!("at {}/s {why}", probe.ask.rate)),
-            _ => None,
-        });
-        let mut reason = why.unwrap_or_default();
+        let mut reasons = Vec::new();
+        if let Some(Probe { ask, shown: Shown::Failed { why, .. }, .. }) = first {
+            reasons.push(format!("at {}/s {why}", ask.rate));
+        } else {
+            reasons.push("no probe above the confirmed rate failed: the rate is the estimate from all probes together".to_owned());
+        }
         if confirmed.is_none() {
-            reason.push_str("; no confirming run passed");
+            reasons.push("no confirming run passed".to_owned());
         }
         let half = (edge.high - edge.low) / 2.0 / edge.at;
         if half > self.question.within * 1.1 {
             let wanted = self.question.within * 100.0;
-            let text = format!("; the interval is wider than ±{wanted:.1} %: longer probes (load.duration) narrow it");
-            reason.push_str(&text);
+            reasons.push(format!("the interval is wider than ±{wanted:.1} %: longer probes (load.duration) narrow it"));
         }
         Answer {
             verdict: Verdict::Found,
@@ -290,7 +290,7 @@ impl Search<'_> {
             high: Some(edge.high),
             confirmed,
             first_failing: first.map(|probe| probe.ask.rate),
-            reason,
+            reason: reasons.join("; "),
         }
     }
 

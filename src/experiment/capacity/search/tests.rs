@@ -169,6 +169,33 @@ fn a_confirmation_that_fails_is_followed_by_a_step_down() {
     assert_eq!(answer.confirmed, confirmations.last().copied());
 }
 
+/// What was confirmed lies above the one probe that failed, by chance; then nothing has failed above it, and the other reasons stand alone.
+#[test]
+fn the_reason_is_a_whole_sentence_where_no_probe_failed_above_the_confirmed_rate() {
+    let figures = exact(751.0);
+    let probe = |rate: f64, purpose, shown| {
+        let ask = Ask { rate, seconds: 30.0, purpose };
+        Probe { ask, shown, samples: vec![figures(0, ask).1] }
+    };
+    let mut probes = vec![
+        probe(700.0, Purpose::Edge, Shown::Passed),
+        probe(730.0, Purpose::Edge, failed(true, true)),
+        probe(780.0, Purpose::Edge, Shown::Passed),
+    ];
+    let reason = |probes: &[Probe], wider: f64| {
+        let mut edge = edge(&question(), probes, 700.0, 730.0).unwrap();
+        assert!((edge.at / 751.0 - 1.0).abs() < 1e-3, "{edge:?}");
+        edge.high += wider;
+        Search { question: &question(), probes }.found(&edge).reason
+    };
+    assert_eq!(reason(&probes, 0.0), "at 730/s it was slow; no confirming run passed");
+    probes.push(probe(745.0, Purpose::Confirm, Shown::Passed));
+    let seen = "no probe above the confirmed rate failed: the rate is the estimate from all probes together";
+    assert_eq!(reason(&probes, 0.0), seen);
+    let wide = format!("{seen}; the interval is wider than ±2.0 %: longer probes (load.duration) narrow it");
+    assert_eq!(reason(&probes, 100.0), wide);
+}
+
 #[test]
 fn the_lowest_and_the_highest_rate_are_reached_whatever_their_digits() {
     // A 64th of 100/s, and limits that four digits would round down and up.
