@@ -9,6 +9,12 @@ use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
+use tailtrace::experiment::capacity::{self as search, CONFIRM, CapacityOptions, FILE, WITHIN};
+use tailtrace::experiment::rounds::SeriesOptions;
+use tailtrace::experiment::{Event, Observer};
+use tailtrace::load::Stop;
+use tailtrace::scenario::{self, Overrides};
+use tailtrace::units::Rate;
 use typed::{command, folder, text};
 
 /// Short, and far from the edge: no figure worth reading.
@@ -86,4 +92,40 @@ fn a_target_that_nobody_serves_is_status_two_and_leaves_nothing() {
     assert_eq!(ended.status.code(), Some(2), "{}", said(&ended));
     let left = fs::read_dir(here.path().join("results")).map_or(0, Iterator::count);
     assert_eq!(left, 0);
+}
+
+/// Puts a folder where the search keeps what it knows, when its second probe begins: the file cannot be replaced any more.
+struct InTheWay<'a>(&'a Path);
+
+impl Observer for InTheWay<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Probe { number: 2, .. }) {
+            let series = fs::read_dir(self.0).unwrap().next().unwrap().unwrap().path();
+            fs::remove_file(series.join(FILE)).unwrap();
+            fs::create_dir(series.join(FILE)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn what_was_measured_is_told_where_a_later_probe_cannot_be_kept() {
+    let here = tempfile::tempdir().unwrap();
+    let plan = scenario::parse(SHORT, "short.toml", &Overrides::default()).unwrap();
+    let options = CapacityOptions {
+        slos: search::read_slos(&["readers.response.p50 < 10s".to_owned()], &plan).unwrap(),
+        stream: None,
+        from: Rate::from_per_second(50.0),
+        max: None,
+        within: WITHIN,
+        confirm: CONFIRM,
+    };
+    let out = here.path().to_owned();
+    let (command, stop) = (Vec::new(), Stop::default());
+    let series = SeriesOptions { out, what: "capacity", before_each: None, command, stop, environment: &|_| None };
+    let found = search::capacity(&plan, &options, series, &mut InTheWay(here.path())).unwrap();
+    assert_eq!((found.partial, found.probes.len()), (true, 2), "{found:?}");
+    assert!(found.reason.starts_with("what the probe at ") && found.reason.contains(FILE), "{}", found.reason);
+    assert!(found.trouble.iter().any(|trouble| trouble.contains(FILE)), "{:?}", found.trouble);
+    let highest = found.probes.iter().filter(|probe| probe.passed == Some(true)).map(|probe| probe.rate_per_s).reduce(f64::max);
+    assert_eq!(found.low_per_s, highest, "{found:?}");
 }

@@ -27,7 +27,7 @@ pub struct Capacity {
     pub stream: String,
     /// What had to hold.
     pub slos: Vec<String>,
-    /// The search was interrupted, or a probe could not be made; what follows is what was known by then.
+    /// The search was interrupted, or a probe could not be made or kept; what follows is what was known by then.
     pub partial: bool,
     /// How it ended.
     pub verdict: Verdict,

@@ -172,24 +172,31 @@ impl Searching<'_> {
                 Next::Done(answer) => return Ok(answer),
                 Next::Probe(ask) => ask,
             };
-            let number = probes.len();
-            observer.event(&Event::Probe { number: number + 1, rate_per_s: ask.rate, seconds: ask.seconds });
-            let run = match self.run(&ask, number, observer) {
-                Ok(run) => run,
+            match self.probe(ask, &mut probes, observer) {
+                Ok(()) => {}
                 // What was known before it broke off is worth more than the error alone.
-                Err(CapacityError::Run(error)) if number > 0 => {
+                Err(error) if !probes.is_empty() => {
                     self.broken_off = true;
                     return Ok(give_up(&probes, broken_off(&ask, &error)));
                 }
                 Err(error) => return Err(error),
-            };
-            let name = self.found.stream.clone();
-            let (shown, samples) = judge::judge(&run, &name, &ask, self.slos)?;
-            self.found.probes.push(ProbeRow::of(&ask, &shown, &run, &name, self.slos));
-            self.directory.write(FILE, &self.found)?;
-            self.let_recover(&run.document);
-            probes.push(Probe { ask, shown, samples });
+            }
         }
+    }
+
+    /// Makes one more probe, and keeps what is known then.
+    fn probe(&mut self, ask: Ask, probes: &mut Vec<Probe>, observer: &mut dyn Observer) -> Result<(), CapacityError> {
+        let number = probes.len();
+        observer.event(&Event::Probe { number: number + 1, rate_per_s: ask.rate, seconds: ask.seconds });
+        let run = self.run(&ask, number, observer)?;
+        let name = &self.found.stream;
+        let (shown, samples) = judge::judge(&run, name, &ask, self.slos)?;
+        let row = ProbeRow::of(&ask, &shown, &run, name, self.slos);
+        self.found.probes.push(row);
+        probes.push(Probe { ask, shown, samples });
+        self.directory.write(FILE, &self.found)?;
+        self.let_recover(&run.document);
+        Ok(())
     }
 
     fn run(&mut self, ask: &Ask, number: usize, observer: &mut dyn Observer) -> Result<StoredRun, CapacityError> {
@@ -229,7 +236,11 @@ impl Searching<'_> {
                 if !self.broken_off {
                     self.found.explained = self.found.beside();
                 }
-                self.directory.write(FILE, &self.found)?;
+                // Whoever waits for the answer gets it even where it cannot be kept, and is told that.
+                if let Err(error) = self.directory.write(FILE, &self.found) {
+                    self.found.partial = true;
+                    self.found.trouble.push(Causes(&error).to_string());
+                }
                 Ok(self.found)
             }
             Err(error) => {
@@ -240,10 +251,11 @@ impl Searching<'_> {
     }
 }
 
-fn broken_off(ask: &Ask, error: &RunError) -> String {
+fn broken_off(ask: &Ask, error: &CapacityError) -> String {
     match error {
-        RunError::Interrupted => format!("interrupted in the probe at {}/s", ask.rate),
-        error => format!("the probe at {}/s could not be made: {}", ask.rate, Causes(error)),
+        CapacityError::Run(RunError::Interrupted) => format!("interrupted in the probe at {}/s", ask.rate),
+        CapacityError::Run(error) => format!("the probe at {}/s could not be made: {}", ask.rate, Causes(error)),
+        error => format!("what the probe at {}/s showed could not be read or kept: {}", ask.rate, Causes(error)),
     }
 }
 
