@@ -186,6 +186,21 @@ fn ctrl_c_leaves_what_was_known_marked_as_partial_with_status_two() {
     }
 }
 
+/// The signal comes as it does from a terminal: to the command before the run and to the program, of which the one ends of it at once.
+#[test]
+fn ctrl_c_in_the_command_before_a_run_is_told_as_being_stopped_and_says_where_the_whole_runs_are() {
+    let target = Practice::start();
+    let here = folder(&target.uri);
+    let script = "test $TAILTRACE_ROUND = 1 || { kill -INT $PPID; exit 130; }";
+    let arguments = ["sweep", "s.toml", "--vary", "readers.rate=50/s,60/s", "--rounds", "3", "--before-each", script];
+    let (status, told) = Running::start(here.path(), &arguments).end();
+    assert_eq!(status, Some(2), "{told}");
+    assert!(told.contains("stopped in round 2; the runs that were whole by then are in `results/"), "{told}");
+    assert!(!told.contains("--before-each"), "{told}");
+    let kept = json(&series(here.path()).join("sweep.json"));
+    assert_eq!((&kept["partial"], kept["rounds"].as_u64()), (&Value::Bool(true), Some(1)), "{kept:#}");
+}
+
 /// The process is held still for four fifths of the time from the third probe on: whatever the machine does, its timers fire late then.
 /// (At 20/s each request is waited for: of several that fall due at once only the first one's timer can be late.)
 #[test]

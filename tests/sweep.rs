@@ -145,6 +145,7 @@ fn the_command_before_each_run_gets_the_value_and_ends_the_sweep_where_it_fails(
     let told = text(&ended.stderr);
     assert_eq!(ended.status.code(), Some(2), "{told}");
     assert!(told.contains("round 2, env.LEVEL=b: `--before-each") && told.contains("failed (exit status: 1)"), "{told}");
+    assert!(told.contains("the runs that were whole by then are in `results/"), "{told}");
     // The second round begins with the other value, which fails.
     assert_eq!(fs::read_to_string(here.path().join("seen")).unwrap(), "1 a a\n1 b b\n2 b b\n");
     let kept: Value = serde_json::from_str(&fs::read_to_string(series(here.path()).join("sweep.json")).unwrap()).unwrap();

@@ -13,12 +13,16 @@ use crate::load::Stop;
 use crate::result::{self, ResultError, SeriesDirectory, StoredRun, WallTime};
 use crate::scenario::Plan;
 use crate::trace::Environment;
+use crate::units::Nanos;
 use crate::workload::{Purpose, Seed};
 
 use super::RunError;
 use super::observer::{Event, Observer};
 use super::run::{RunOptions, run_sharing};
 use super::shared::{Shared, name_apart};
+
+/// Ctrl-C reaches the command before a run and this program at once; so long the command's end may be ahead of the signal's.
+const SIGNAL: Nanos = Nanos::from_millis(200);
 
 /// One of the plans that are measured in turn.
 #[derive(Debug, Clone)]
@@ -63,7 +67,7 @@ pub enum RoundsError {
         source: Box<RunError>,
     },
     /// The command before it failed.
-    #[error("round {round}, {label}: `--before-each {command}` {how}; its own words stand above")]
+    #[error("round {round}, {label}: `--before-each {command}` {how}; its own words stand above{}", whole(place.as_deref()))]
     BeforeEach {
         /// From 1.
         round: usize,
@@ -73,14 +77,16 @@ pub enum RoundsError {
         command: String,
         /// What became of it.
         how: String,
+        /// The series' directory, where it holds runs that were whole by then.
+        place: Option<PathBuf>,
     },
     /// Stopped by a signal.
-    #[error("stopped in round {round}; the runs that were whole by then are in `{}`", place.display())]
+    #[error("stopped in round {round}{}", whole(place.as_deref()))]
     Interrupted {
         /// From 1.
         round: usize,
-        /// The series' directory.
-        place: PathBuf,
+        /// The series' directory, where it holds runs that were whole by then.
+        place: Option<PathBuf>,
     },
     /// The series' directory, or a run in it.
     #[error(transparent)]
@@ -181,31 +187,30 @@ impl<'a> Rounds<'a> {
 
     fn cell(&mut self, round: usize, planned: usize, variant: usize, observer: &mut dyn Observer) -> Result<Cell, RoundsError> {
         let Variant { label, plan, environment } = &self.variants[variant];
-        let interrupted = || RoundsError::Interrupted { round, place: self.directory.path().to_owned() };
+        let place = || (self.runs_done > 0).then(|| self.directory.path().to_owned());
+        let interrupted = || RoundsError::Interrupted { round, place: place() };
         if self.runs.stop.is_stopped() {
             return Err(interrupted());
         }
         observer.event(&Event::Cell { round, of: planned.max(round), label });
-        if let Some(command) = &self.before_each {
-            before_each::run(command, environment, round).map_err(|how| RoundsError::BeforeEach {
-                round,
-                label: label.clone(),
-                command: command.clone(),
-                how,
-            })?;
+        if let Some(command) = &self.before_each
+            && let Err(how) = before_each::run(command, environment, round)
+        {
+            self.runs.stop.pause(SIGNAL);
+            if self.runs.stop.is_stopped() {
+                return Err(interrupted());
+            }
+            return Err(RoundsError::BeforeEach { round, label: label.clone(), command: command.clone(), how, place: place() });
         }
         let plan = Plan { seed: round_seed(plan.seed, round), ..plan.clone() };
         let outcome = run_sharing(&plan, &self.runs, &mut self.shared, observer).map_err(|source| match source {
             RunError::Interrupted => interrupted(),
-            source => {
-                let place = (self.runs_done > 0).then(|| self.directory.path().to_owned());
-                RoundsError::Run { round, label: label.clone(), place, source: Box::new(source) }
-            }
+            source => RoundsError::Run { round, label: label.clone(), place: place(), source: Box::new(source) },
         })?;
-        self.runs_done += 1;
         if outcome.document.partial {
             return Err(interrupted());
         }
+        self.runs_done += 1;
         Ok(Cell { variant, run: result::read(&outcome.directory)? })
     }
 
