@@ -149,6 +149,11 @@ fn streams_that_write_are_left_out_and_said_to_be() {
     let refused = |plan: Plan, settings: ReplaySettings| Replay::new(&stored, plan, settings).unwrap_err().to_string();
     let few = refused(plan.clone(), ReplaySettings { times: Some(1), ..ReplaySettings::default() });
     assert!(few.contains("--times 1 cannot decide") && few.contains("2 repeats of each"), "{few}");
+    // Would be worked at for ever, or overflow.
+    for times in [usize::MAX, 10_000_000_000] {
+        let many = refused(plan.clone(), ReplaySettings { times: Some(times), ..ReplaySettings::default() });
+        assert!(many.contains(&format!("--times {times} of 20 requests")) && many.contains("more than 40000 repeats"), "{many}");
+    }
     let none = refused(plan.clone(), ReplaySettings { top: Some(0), ..ReplaySettings::default() });
     assert!(none.contains("--top 0"), "{none}");
     let other = scenario::reread(&plan, "the plan", &Overrides { set: vec!["readers.top_k=3".into()], seed: None }).unwrap();

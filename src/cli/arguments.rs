@@ -8,9 +8,10 @@ mod explain;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::experiment::{DEFAULT_TIMES, DEFAULT_TOP, DEFAULT_WITHIN};
+use crate::experiment::{DEFAULT_TIMES, DEFAULT_TOP, DEFAULT_WITHIN, Replay};
 use crate::milvus::DEFAULT_PORT;
 use crate::scenario::Overrides;
 use crate::trace::Endpoint;
@@ -120,10 +121,10 @@ pub(super) struct ReplayArguments {
     /// The run directory, or the run.json in it
     pub(super) run: PathBuf,
     /// How many of the slowest requests, over all streams that read
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_TOP)]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_TOP, value_parser = repeats())]
     pub(super) top: usize,
     /// How often each is sent
-    #[arg(long, value_name = "K", default_value_t = DEFAULT_TIMES)]
+    #[arg(long, value_name = "K", default_value_t = DEFAULT_TIMES, value_parser = repeats())]
     pub(super) times: usize,
     /// What runs beside the repeats: the run's load, or nothing
     #[arg(long, value_name = "LOAD", value_enum, default_value_t = BesideArgument::Same)]
@@ -151,6 +152,11 @@ pub(super) struct ReplayArguments {
     /// Print the verdicts as JSON (replay.json) on standard output, and the table on standard error
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// No more than all repeats together may be.
+fn repeats() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(..=Replay::MOST_REPEATS as u64)
 }
 
 /// `--load`.
@@ -363,6 +369,16 @@ mod tests {
                 let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
                 assert!((5..110).contains(&help.len()), "{} {}: {help}", command.get_name(), argument.get_id());
             }
+        }
+    }
+
+    #[test]
+    fn more_repeats_than_a_replay_has_are_refused_as_they_are_typed() {
+        for flag in ["--top", "--times"] {
+            let parsed = |most: &str| Arguments::try_parse_from(["tailtrace", "replay", "run", flag, most]);
+            assert!(parsed("40000").is_ok(), "{flag}");
+            let said = parsed("10000000000").unwrap_err().to_string();
+            assert!(said.contains(flag) && said.contains("10000000000 is not in 0..=40000"), "{said}");
         }
     }
 

@@ -56,10 +56,12 @@ pub enum ReplayError {
         fewest: u64,
     },
     /// More than is sensible.
-    #[error("{repeats} repeats are more than {most}; lower --top or --times")]
+    #[error("--times {times} of {requests} requests, slow and typical, are more than {most} repeats; lower --top or --times")]
     TooMany {
+        /// Slow requests, and as many typical ones.
+        requests: usize,
         /// What was asked for.
-        repeats: usize,
+        times: usize,
         /// What would do.
         most: usize,
     },

@@ -35,9 +35,6 @@ pub use verdict::Verdict;
 pub const DEFAULT_TOP: usize = 10;
 /// `--times`: so many repeats of each. Of ten, two may be slowed or spared by chance and the test among ten requests still decides.
 pub const DEFAULT_TIMES: usize = 10;
-/// The most repeats of a replay, all together.
-const MOST_REPEATS: usize = 40_000;
-
 /// What runs beside the repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -91,6 +88,9 @@ pub struct ReplayOutcome {
 }
 
 impl Replay {
+    /// The most repeats of a replay, all together.
+    pub const MOST_REPEATS: usize = 40_000;
+
     /// Chooses what is sent again. `plan` is the stored run's own, with what `--set` changed of target, load or tracing.
     ///
     /// # Errors
@@ -109,11 +109,12 @@ impl Replay {
         plan::check_same_requests(&own, &plan)?;
         let seed = settings.seed.unwrap_or_else(order::draw_seed);
         let chosen = choose::choose(stored, &plan, top, seed)?;
-        verdict::check_decidable(&chosen, times)?;
-        let repeats = chosen.requests().count() * times;
-        if repeats > MOST_REPEATS {
-            return Err(ReplayError::TooMany { repeats, most: MOST_REPEATS });
+        let requests = chosen.requests().count();
+        // Looked at before anything is worked out from it: that takes as long as there are repeats.
+        if requests.checked_mul(times).is_none_or(|repeats| repeats > Self::MOST_REPEATS) {
+            return Err(ReplayError::TooMany { requests, times, most: Self::MOST_REPEATS });
         }
+        verdict::check_decidable(&chosen, times)?;
         let sent = Sent::new(&chosen, plan.streams.len(), times, seed, settings.beside);
         let of_plan = plan.streams.iter().map(|stream| stream.name.clone()).collect();
         let plan = plan::with_repeats(plan, &chosen, &sent, &settings, &stored.document)?;
