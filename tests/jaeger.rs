@@ -2,11 +2,14 @@
 
 mod jaeger_server;
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use assert_cmd::cargo::cargo_bin;
 use jaeger_server::{AUTHORITY, Answer, JaegerServer};
+use serde_json::{Value, json};
+use tailtrace::experiment::explain::{self, Period, Question, Whose};
 use tailtrace::tail::jaeger::{Jaeger, JaegerError, Search};
 use tailtrace::units::{ByteSize, Nanos};
 
@@ -173,4 +176,54 @@ fn https_where_there_is_no_tls_and_http_where_there_is_are_told_apart_from_an_un
     assert!(matches!(no_tls, JaegerError::NoJaeger { .. }) && no_tls.to_string().contains("speaks no TLS"), "{no_tls:?}");
     let no_http = asked(&secure.url().replace("https://", "http://"));
     assert!(matches!(no_http, JaegerError::NoJaeger { .. }), "{no_http:?}");
+}
+
+/// A trace in Jaeger's JSON, of spans of a service each that begin at such a second and last 1 ms.
+fn trace(number: usize, spans: &[(&str, u64)]) -> Value {
+    let span = |(at, (service, second)): (usize, &(&str, u64))| {
+        json!({"traceID": format!("{number:x}"), "spanID": format!("{:x}", at + 1), "operationName": "Search", "references": [],
+            "startTime": second * 1_000_000, "duration": 1_000, "tags": [], "processID": service})
+    };
+    let processes: serde_json::Map<String, Value> =
+        spans.iter().map(|(service, _)| ((*service).to_owned(), json!({"serviceName": service}))).collect();
+    let spans: Vec<Value> = spans.iter().enumerate().map(span).collect();
+    json!({"traceID": format!("{number:x}"), "spans": spans, "processes": processes})
+}
+
+/// A Jaeger with these traces, each with the seconds at which its spans of `client` begin. It searches as Jaeger does: for traces with a
+/// span of the service in the time that is asked for, and of these the latest. What it gave is kept.
+fn searched(traces: Vec<(Vec<u64>, Value)>) -> (JaegerServer, Arc<Mutex<BTreeSet<String>>>) {
+    let given = Arc::new(Mutex::new(BTreeSet::new()));
+    let kept = given.clone();
+    let server = JaegerServer::start(move |path| {
+        let Some(query) = path.strip_prefix("/api/traces?") else {
+            return Answer::Says(200, json!({"data": ["client"]}).to_string());
+        };
+        let number = |key: &str| query.split('&').find_map(|part| part.strip_prefix(key)?.parse::<u64>().ok()).unwrap();
+        let asked = number("start=")..=number("end=");
+        let in_time = |of: &[u64]| of.iter().map(|second| second * 1_000_000).filter(|us| asked.contains(us)).max();
+        let mut found: Vec<(u64, &Value)> = traces.iter().filter_map(|(of, trace)| Some((in_time(of)?, trace))).collect();
+        found.sort_by_key(|(latest, _)| std::cmp::Reverse(*latest));
+        let data: Vec<&Value> = found.into_iter().take(number("limit=") as usize).map(|(_, trace)| trace).collect();
+        kept.lock().unwrap().extend(data.iter().map(|trace| trace["traceID"].as_str().unwrap().to_owned()));
+        Answer::Says(200, json!({ "data": data }).to_string())
+    });
+    (server, given)
+}
+
+/// 2,400 calls, one a second, and among them a batch job that began before them all and calls in the end: Jaeger gives a thousand traces
+/// at a time, and the job is one of the first thousand.
+#[test]
+fn traces_that_began_while_a_long_one_went_on_are_found_whosever_that_is() {
+    for owner in ["client", "scheduler"] {
+        let mut traces: Vec<(Vec<u64>, Value)> =
+            (100..2_500).map(|second| (vec![second], trace(second as usize, &[("client", second)]))).collect();
+        let own = if owner == "client" { vec![50, 2_490] } else { vec![2_490] };
+        traces.push((own, trace(0xba7c, &[(owner, 50), ("client", 2_490)])));
+        let (server, given) = searched(traces);
+        let period = Period { from_ns: 0, to_ns: 3_600_000_000_000 };
+        let whose = Whose { service: "client".to_owned(), operation: None };
+        explain::explain_jaeger(&server.url(), &whose, period, &Question::default()).unwrap();
+        assert_eq!(given.lock().unwrap().len(), 2_401, "the job is `{owner}`'s");
+    }
 }

@@ -48,8 +48,14 @@ pub(super) fn search(jaeger: &Jaeger, whose: &Whose, period: Period) -> Result<V
         // An operation is judged here: Jaeger knows whole names only.
         let search = Search { service: whose.service.clone(), start_us, end_us, limit: MOST_AT_ONCE, ..Search::default() };
         let found = jaeger.search(&search)?;
-        let begin = |trace: &Trace| trace.spans.iter().map(|span| span.start_ns / 1_000).min().unwrap_or(start_us);
-        let earliest = found.iter().map(begin).min();
+        // Jaeger finds a trace by its latest span of the service. When it began says nothing of the others: the root of a batch job,
+        // the service's own or another's, may lie before everything that went on beside it.
+        let asked = start_us..=end_us;
+        let latest = |trace: &Trace| {
+            let own = trace.spans.iter().filter(|span| span.service == whose.service).map(|span| span.start_ns / 1_000);
+            own.filter(|start| asked.contains(start)).max()
+        };
+        let earliest = found.iter().filter_map(latest).min();
         let all = found.len() < MOST_AT_ONCE;
         let before = traces.len();
         traces.extend(found.into_iter().filter(|trace| seen.insert(trace.id.clone())));
