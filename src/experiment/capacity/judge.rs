@@ -167,6 +167,7 @@ mod tests {
     use crate::experiment::capacity::probe::Purpose;
     use crate::result::WallTime;
     use crate::result::hlog::Ending;
+    use crate::result::model::Trust;
 
     /// A probe of two requests a minute in which so many were due, and were answered.
     fn judged(due: u64) -> Shown {

@@ -43,6 +43,7 @@ pub fn write_capacity(out: &mut dyn Write, found: &Capacity, look: Look<'_>) -> 
 fn answer(found: &Capacity, paint: Paint) -> String {
     let interval = match (found.low_per_s, found.high_per_s) {
         (Some(low), Some(high)) => format!(" ({:.0} % interval {} to {})", found.confidence * 100.0, rate(low), rate(high)),
+        (None, Some(high)) => format!(" ({:.0} % interval up to {}, its lower end not known)", found.confidence * 100.0, rate(high)),
         _ => String::new(),
     };
     let known = found.rate_per_s.map(rate).unwrap_or_default();
