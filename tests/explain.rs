@@ -7,11 +7,14 @@ mod typed;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tailtrace::clock::pause;
 use tailtrace::tail::FLOOR_SPREADS;
+use tailtrace::units::Nanos;
 use tempfile::TempDir;
 use typed::{command, folder, text};
 
@@ -52,19 +55,22 @@ fn tailtrace(arguments: &[&str], folder: &Path) -> Output {
 }
 
 fn run(set: &[&str]) -> Run {
-    run_of(BASE, set)
+    run_while(set, |_, _| {})
 }
 
-fn run_of(scenario: &str, set: &[&str]) -> Run {
+/// A run, and what is done to its process in its folder meanwhile.
+fn run_while(set: &[&str], meanwhile: impl Fn(&mut Child, &Path)) -> Run {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let folder = folder("s.toml", scenario);
     let mut arguments = vec!["run", "s.toml", "--quiet", "--seed", "7"];
     for key in set {
         arguments.extend(["--set", key]);
     }
     // A machine that was busy while the floor was measured has no tail that is surely not its own, and `explain` says so.
     for _ in 0..5 {
-        let output = tailtrace(&arguments, folder.path());
+        let folder = folder("s.toml", BASE);
+        let mut child = command(folder.path(), &arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        meanwhile(&mut child, folder.path());
+        let output = child.wait_with_output().unwrap();
         let said = text(&output.stdout);
         assert!(!said.is_empty(), "{}", text(&output.stderr));
         let path = folder.path().join(said.trim());
@@ -247,13 +253,29 @@ fn a_delay_in_the_generator_is_the_generators() {
     assert!(stream["advice"].as_str().unwrap().contains("not the target's time"), "{}", stream["advice"]);
 }
 
-/// Twice a second an insert's rows are drawn and encoded on the one lane, which takes tens of ms; the searches that fall due meanwhile
-/// leave when that is done.
+/// Lets the process have no processor for 80 ms, again and again, once the floor and a second of the load have been measured.
+fn starve(child: &mut Child, folder: &Path) {
+    let process = Pid::from_child(child);
+    let is_logged = || {
+        let runs = fs::read_dir(folder.join("results")).into_iter().flatten().flatten();
+        let log = |run: fs::DirEntry| fs::read_to_string(run.path().join("latency.hlog")).unwrap_or_default();
+        runs.map(log).any(|log| log.lines().any(|line| line.starts_with("Tag=")))
+    };
+    while !is_logged() && child.try_wait().unwrap().is_none() {
+        pause(Nanos::from_millis(20));
+    }
+    for _ in 0..5 {
+        kill_process(process, Signal::STOP).unwrap();
+        pause(Nanos::from_millis(80));
+        kill_process(process, Signal::CONT).unwrap();
+        pause(Nanos::from_millis(300));
+    }
+}
+
 #[test]
 fn what_a_starved_lane_sends_late_has_waited_in_the_generator() {
-    let writers = "[[stream]]\nname = \"writers\"\noperation = \"insert\"\nrate = \"2/s\"\nbatch = 4_000\n";
-    let run = run_of(&format!("{BASE}{writers}"), &["collection.dim=256"]);
-    let (stream, _) = run.explained(&["--stream", "readers", "--above", "p95"]);
+    // 400 of the 4,000 requests fall due while the lane stands still.
+    let (stream, _) = run_while(&[], starve).explained(&["--above", "p95"]);
     names(&stream, "waiting in the generator");
 }
 
