@@ -68,7 +68,7 @@ fn a_collection_that_went_with_its_target_is_made_again_for_the_next_run_of_a_se
     let address = server.addr();
     let text = format!(
         "[target]\nuri = \"http://{address}\"\n[collection]\ndim = 4\nrows = 10\n[load]\nlanes = 1\nwarmup = \"0s\"\nduration = \"200ms\"\ndrain = \"5s\"\n\
-         [[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"50/s\"\n"
+         [[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"50/s\"\narrivals = \"constant\"\n"
     );
     let plan = scenario::parse(&text, "s.toml", &Overrides { set: Vec::new(), seed: Some(1) }).unwrap();
     let place = tempfile::tempdir().unwrap();
