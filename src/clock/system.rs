@@ -15,7 +15,7 @@ pub fn now() -> Moment {
 
 /// Blocks the calling thread for about so long: for threads that look after others, never for a lane.
 pub fn pause(length: Nanos) {
-    #[allow(clippy::disallowed_methods, reason = "the one place that blocks a thread")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that blocks a thread")]
     std::thread::sleep(length.as_duration());
 }
 
@@ -92,7 +92,7 @@ impl KernelTimer {
     fn new() -> io::Result<Self> {
         use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
         let descriptor = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        #[allow(unsafe_code, reason = "tokio's only way to wait for a timerfd; the proof stands below")]
+        #[expect(unsafe_code, reason = "tokio's only way to wait for a timerfd; the proof stands below")]
         // SAFETY: `register` asks that the descriptor stays open and is not replaced while it is registered. It is owned by
         // the `OwnedFd` inside, which nothing takes out or closes before the `AsyncFd` deregisters it in its own drop.
         let descriptor = unsafe { tokio::io::unix::AsyncFd::register_with_interest(descriptor, tokio::io::Interest::READABLE)? };

@@ -3,7 +3,7 @@
 //! It is an oracle, not a database: what it takes to answer can be set to a model whose percentiles have closed forms, and its
 //! moments of answering keep to that model within 0.1 ms, whatever the search itself costs. It knows no scenario and no load.
 
-#![allow(clippy::cast_possible_wrap, reason = "counts of rows and hits, far under 2^63, as the wire carries them")]
+#![expect(clippy::cast_possible_wrap, reason = "counts of rows and hits, far under 2^63, as the wire carries them")]
 
 mod error;
 mod failure;

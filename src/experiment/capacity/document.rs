@@ -149,8 +149,7 @@ impl Capacity {
     pub(super) fn answered(&mut self, answer: Answer) {
         self.verdict = answer.verdict;
         self.rate_per_s = answer.rate;
-        // No target meets its SLOs at no rate at all: where the interval reaches down to 0, its end is not known.
-        self.low_per_s = answer.low.filter(|low| *low > 0.0);
+        self.low_per_s = answer.low;
         self.high_per_s = answer.high;
         self.confirmed_per_s = answer.confirmed;
         self.first_failing_per_s = answer.first_failing;

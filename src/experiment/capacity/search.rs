@@ -286,7 +286,8 @@ impl Search<'_> {
         Answer {
             verdict: Verdict::Found,
             rate: Some(edge.at),
-            low: Some(edge.low),
+            // An interval that reaches down to 0 says nothing there: its lower end is not known.
+            low: Some(edge.low).filter(|low| *low > 0.0),
             high: Some(edge.high),
             confirmed,
             first_failing: first.map(|probe| probe.ask.rate),

@@ -216,7 +216,7 @@ fn by_name<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Er
     serializer.collect_str(metric)
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn finite<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
     if value.is_finite() { serializer.serialize_f64(*value) } else { serializer.serialize_none() }
 }

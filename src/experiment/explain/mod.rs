@@ -140,3 +140,32 @@ impl From<JaegerError> for ExplainError {
         Self::Jaeger(Box::new(error))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tail::Traced;
+
+    /// What never arrived has no span of the server either, and that it did not is what is to be explained.
+    #[test]
+    fn a_request_that_was_given_up_is_not_cut_for_want_of_a_servers_span() {
+        let mut source = Source::default();
+        for (trace, (joined, answered)) in [(true, true), (false, true), (false, false)].into_iter().enumerate() {
+            source.subject.traced.push(Traced {
+                trace_id: trace.to_string(),
+                sequence: None,
+                at_ns: 0,
+                response_ns: 1,
+                weight: 1.0,
+                why: None,
+                joined,
+                parts: Vec::new(),
+            });
+            source.of.push(Of { trace, client: String::new(), answered });
+        }
+        source.leave_out_cut();
+        let kept: Vec<&str> = source.subject.traced.iter().map(|one| one.trace_id.as_str()).collect();
+        assert_eq!((kept, source.subject.oddities.cut), (vec!["0", "2"], 1));
+        assert_eq!(source.of.iter().map(|of| of.trace).collect::<Vec<_>>(), [0, 2]);
+    }
+}

@@ -24,7 +24,7 @@ use super::service::{Framed, Service, decoded, framed_answer};
 /// The version it claims: the Milvus whose answers it gives, marked so that nobody takes it for one.
 const VERSION: &str = concat!("v2.5.11-practice-", env!("CARGO_PKG_VERSION"));
 
-#[allow(clippy::unnecessary_wraps, reason = "the type of every answer's status")]
+#[expect(clippy::unnecessary_wraps, reason = "the type of every answer's status")]
 fn ok() -> Option<Status> {
     Some(Status::default())
 }

@@ -215,3 +215,20 @@ fn the_lowest_and_the_highest_rate_are_reached_whatever_their_digits() {
 fn rates_have_four_digits() {
     assert_eq!([0.123_456, 1.0, 754.678, 1_234.56, 123_456.0].map(tidy), [0.1235, 1.0, 754.7, 1235.0, 123_500.0]);
 }
+
+#[test]
+fn an_interval_that_reaches_down_to_0_has_no_lower_end_that_is_known() {
+    let figures = exact(751.0);
+    let at = |rate: f64, shown| {
+        let ask = Ask { rate, seconds: 30.0, purpose: Purpose::Edge };
+        Probe { ask, shown, samples: vec![figures(0, ask).1] }
+    };
+    let probes = [at(700.0, Shown::Passed), at(780.0, failed(true, true)), at(730.0, Shown::Passed)];
+    let edge = edge(&question(), &probes, 730.0, 780.0).unwrap();
+    let low = |low: f64| {
+        let mut reaching = edge;
+        reaching.low = low;
+        Search { question: &question(), probes: &probes }.found(&reaching).low
+    };
+    assert_eq!((low(700.0), low(0.0)), (Some(700.0), None));
+}

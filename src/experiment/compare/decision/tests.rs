@@ -20,7 +20,7 @@ fn run(level: f64, scatter: f64, random: &mut StdRng) -> f64 {
 /// How simulated live comparisons end, in shares of [`RUNS`], and how many rounds they took on average. One metric of the candidate is
 /// slower by `slowdown`; all scatter independently, which is the hardest case for all to be ok. With `--nocapture` each is a row of a table:
 /// scatter, slowdown, ok, regression, undecided, rounds.
-#[allow(clippy::print_stderr, reason = "what was found is recorded, whether it holds or not")]
+#[expect(clippy::print_stderr, reason = "what was found is recorded, whether it holds or not")]
 fn live(scatter: f64, slowdown: f64, seed: u64) -> (f64, f64, f64) {
     let mut random = StdRng::seed_from_u64(seed);
     let (mut ok, mut regression, mut rounds) = (0, 0, 0);
