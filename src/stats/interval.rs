@@ -145,20 +145,5 @@ pub fn quantile_ns(histogram: &Histogram, q: f64, effective_count: f64, confiden
     Some((histogram.value_at_rank(low), histogram.value_at_rank(high)))
 }
 
-/// Mean of independent values (rounds, batches) with Student's interval; `None` for fewer than two.
-///
-/// Student, *Biometrika* 6 (1908) 1.
-#[must_use]
-pub fn mean(values: &[f64], confidence: f64) -> Option<(f64, Interval)> {
-    let n = values.len() as f64;
-    if n < 2.0 {
-        return None;
-    }
-    let mean = values.iter().sum::<f64>() / n;
-    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let half = student_quantile(f64::midpoint(1.0, confidence), n - 1.0) * (variance / n).sqrt();
-    Some((mean, Interval { low: mean - half, high: mean + half }))
-}
-
 #[cfg(test)]
 mod tests;

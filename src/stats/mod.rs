@@ -11,16 +11,15 @@ pub mod arrivals;
 pub mod autocorrelation;
 pub mod balanced;
 pub mod batches;
-pub mod bootstrap;
 pub mod censored;
 pub mod crossing;
 pub mod growth;
 pub mod histogram;
+pub mod holm;
 pub mod interval;
 pub mod log_ratio;
 pub mod looks;
 pub mod one_run;
-pub mod paired;
 pub mod queue;
 pub mod rank;
 #[cfg(test)]

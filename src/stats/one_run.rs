@@ -1,7 +1,8 @@
 //! How precisely one run alone knows its percentiles, from the way its seconds scatter.
 //!
-//! The block bootstrap of [`super::bootstrap`] over whole histograms: blocks of neighbouring intervals are drawn again and again, and
-//! the percentile is taken of what they hold together. Says nothing of what moves from one run to the next.
+//! Politis and Romano's circular block bootstrap (*Exploring the Limits of Bootstrap* (1992) 263) over whole histograms: the intervals are
+//! joined to a ring, blocks of neighbours are drawn again and again, and the percentile is taken of what they hold together. Says nothing of
+//! what moves from one run to the next.
 
 use std::collections::BTreeMap;
 

@@ -7,7 +7,7 @@
 //! under the hypothesis that the request is like a typical one made slower by the margin, every assignment is equally likely, however
 //! times hang together. Holm's step-down holds the chance of one wrong verdict of a kind among all requests under [`ALPHA`].
 
-use crate::stats::paired::holm;
+use crate::stats::holm::holm;
 use crate::stats::rank::{fewest_to_decide, least_chance, rank_sum};
 use crate::trace::Outcome;
 
