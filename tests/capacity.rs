@@ -99,12 +99,17 @@ struct InTheWay<'a>(&'a Path);
 
 impl Observer for InTheWay<'_> {
     fn event(&mut self, event: &Event<'_>) {
-        if matches!(event, Event::Probe { number: 2, .. }) {
+        if matches!(event, Event::Probe { number: 2, .. } | Event::Point { number: 2, .. }) {
             let series = fs::read_dir(self.0).unwrap().next().unwrap().unwrap().path();
             fs::remove_file(series.join(FILE)).unwrap();
             fs::create_dir(series.join(FILE)).unwrap();
         }
     }
+}
+
+fn series(out: &Path) -> SeriesOptions<'_> {
+    let out = out.to_owned();
+    SeriesOptions { out, what: "capacity", before_each: None, command: Vec::new(), stop: Stop::default(), environment: &|_| None }
 }
 
 #[test]
@@ -119,13 +124,21 @@ fn what_was_measured_is_told_where_a_later_probe_cannot_be_kept() {
         within: WITHIN,
         confirm: CONFIRM,
     };
-    let out = here.path().to_owned();
-    let (command, stop) = (Vec::new(), Stop::default());
-    let series = SeriesOptions { out, what: "capacity", before_each: None, command, stop, environment: &|_| None };
-    let found = search::capacity(&plan, &options, series, &mut InTheWay(here.path())).unwrap();
+    let found = search::capacity(&plan, &options, series(here.path()), &mut InTheWay(here.path())).unwrap();
     assert_eq!((found.partial, found.probes.len()), (true, 2), "{found:?}");
     assert!(found.reason.starts_with("what the probe at ") && found.reason.contains(FILE), "{}", found.reason);
     assert!(found.trouble.iter().any(|trouble| trouble.contains(FILE)), "{:?}", found.trouble);
     let highest = found.probes.iter().filter(|probe| probe.passed == Some(true)).map(|probe| probe.rate_per_s).reduce(f64::max);
     assert_eq!(found.low_per_s, highest, "{found:?}");
+}
+
+#[test]
+fn points_are_told_where_a_later_one_cannot_be_kept() {
+    let here = tempfile::tempdir().unwrap();
+    let closed = SHORT.replace("rate = \"50/s\"", "workers = 1");
+    let plan = scenario::parse(&closed, "closed.toml", &Overrides::default()).unwrap();
+    let found = search::scaling(&plan, None, 64, series(here.path()), &mut InTheWay(here.path())).unwrap();
+    assert_eq!((found.partial, found.points.len()), (true, 2), "{found:?}");
+    assert!(found.reason.starts_with("ended early: ") && found.reason.contains(FILE), "{}", found.reason);
+    assert!(found.trouble.iter().any(|trouble| trouble.contains(FILE)), "{:?}", found.trouble);
 }

@@ -201,7 +201,11 @@ impl Climb<'_> {
             self.found.partial = false;
         }
         self.found.fit(self.plan.seed);
-        self.directory.write(FILE, &self.found)?;
+        // As with a search: the answer counts even where it cannot be kept.
+        if let Err(error) = self.directory.write(FILE, &self.found) {
+            self.found.partial = true;
+            self.found.trouble.push(Causes(&error).to_string());
+        }
         Ok(self.found)
     }
 }
