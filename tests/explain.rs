@@ -235,6 +235,24 @@ fn a_delay_on_the_way_in_is_the_networks_and_the_clients() {
     names(&stream, "network and client");
 }
 
+#[test]
+fn requests_that_are_given_up_before_the_server_has_them_are_the_networks() {
+    let set = [r#"practice.hold={ fraction = 0.02, by = "3s" }"#, "readers.timeout=500ms"];
+    let (stream, _) = run(&set).explained(&[]);
+    names(&stream, "network and client");
+    assert_eq!(stream["oddities"]["cut"], 0, "{stream}");
+    assert!(stream["notes"].to_string().contains("were given up and have no span of the server's"), "{}", stream["notes"]);
+}
+
+#[test]
+fn requests_that_are_given_up_while_the_server_has_them_are_the_servers() {
+    // 300 of 4,000 requests come while nobody serves, and wait no longer than 100 ms.
+    let set = [r#"practice.stall={ every = "10s", first = "1s", for = "300ms" }"#, "readers.timeout=100ms"];
+    let (stream, _) = run(&set).explained(&["--above", "p96"]);
+    names(&stream, "milvus.proto.milvus.MilvusService/Search");
+    assert_eq!((&stream["rows"][0]["service"], &stream["oddities"]["cut"]), (&"standalone".into(), &0.into()), "{stream}");
+}
+
 /// One search at a time takes 5 ms, and they come at 0.8 of what that serves, at random: where the others wait is the tail.
 const ONE_AT_A_TIME_SERVED: [&str; 3] = ["readers.rate=160/s", "load.duration=6s", r#"practice.service="constant 5ms""#];
 

@@ -27,6 +27,8 @@ const NOT_OK: std::ops::RangeInclusive<u8> = 1..=16;
 pub struct FailureError(String);
 
 impl Failure {
+    /// The caller has given the request up.
+    pub const CANCELLED: Self = Self::Grpc(1);
     /// What Milvus answers where too many requests are there already.
     pub const RESOURCE_EXHAUSTED: Self = Self::Grpc(8);
     /// What stands between a caller and a server that is not there.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::result::model::PhaseName;
 use crate::result::requests::Request;
@@ -51,6 +52,7 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
             take_apart(&mut source, &run, request, *weight, &found, &traces, &mut places);
         }
         source.leave_out_cut();
+        charge_what_nobody_saw(&mut source.subject);
         source
     });
     let mut sources: Vec<Source> = sources.collect();
@@ -192,7 +194,7 @@ fn take_apart(
 /// Makes the parts add up to the response time: with the time before the request was sent, and with the fraction of a microsecond that a
 /// Jaeger does not keep.
 fn complete(parts: &mut Vec<Part>, service: &str, request: &Request, total_ns: u64) {
-    let own = |span: &str| Place { service: service.to_owned(), span: span.to_owned(), path: span.to_owned() }.into();
+    let own = |span: &str| own_place(service, span);
     // A line that somebody wrote by hand may say that it was sent after it was done.
     let late = request.sent_ns.saturating_sub(request.intended_ns).min(request.response_ns());
     if late > 0 {
@@ -209,6 +211,28 @@ fn complete(parts: &mut Vec<Part>, service: &str, request: &Request, total_ns: u
         parts.iter_mut().filter(|part| part.place.span != WAITING_IN_THE_GENERATOR).max_by_key(|part| part.self_ns)
     {
         largest.self_ns = largest.self_ns.saturating_sub(total_ns - service_ns);
+    }
+}
+
+/// A place of the client's own.
+fn own_place(service: &str, span: &str) -> Arc<Place> {
+    Arc::new(Place { service: service.to_owned(), span: span.to_owned(), path: span.to_owned() })
+}
+
+/// Where other traces hold spans of the server's, a request without any that was given up waited in none of them: it never got there, or
+/// no span of it had ended. That is what lies between the client's span and the server's first one, and not the client span's own work.
+fn charge_what_nobody_saw(subject: &mut Subject) {
+    if !subject.traced.iter().any(|one| one.joined) {
+        return;
+    }
+    for one in subject.traced.iter_mut().filter(|one| !one.joined) {
+        let (mut parts, called): (Vec<Part>, Vec<Part>) =
+            std::mem::take(&mut one.parts).into_iter().partition(|part| part.place.span == WAITING_IN_THE_GENERATOR);
+        if let Some(first) = called.first() {
+            let self_ns = called.iter().map(|part| part.self_ns).sum();
+            parts.push(Part { place: own_place(&first.place.service, NETWORK_AND_CLIENT), self_ns });
+        }
+        one.parts = parts;
     }
 }
 

@@ -1,6 +1,6 @@
 //! One request: which method, whose trace, what answer.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::ready;
 use std::rc::Rc;
 
@@ -22,6 +22,7 @@ use crate::practice::spans::{self, Tree};
 use crate::practice::store::Store;
 use crate::practice::{SearchMode, Settings, SlowSpan};
 use crate::trace::{Ids, ParentContext, ServerSpan, ServerSpans};
+use crate::units::Nanos;
 
 use super::answering::Answering;
 use super::asking::Asking;
@@ -56,6 +57,40 @@ impl Tracing {
     fn record(&self, tree: Tree, visit: &Visit, caller: ParentContext) {
         let mut ids = self.ids.borrow_mut();
         spans::build(tree, visit, self.slow_span.as_ref(), caller, &mut ids, |span| self.spans.end(span));
+    }
+}
+
+/// A traced request that may be given up before its answer is there: then nobody asks for the future that makes it any more, it is
+/// dropped, and what the server has seen of the request is recorded as failed, as gRPC's own instrumentation does.
+struct Watched<'a> {
+    tracing: Option<&'a Tracing>,
+    clock: SystemClock,
+    tree: Tree,
+    caller: Option<ParentContext>,
+    /// When the server noticed it, if it has.
+    arrived: Cell<Option<Moment>>,
+}
+
+impl Watched<'_> {
+    /// What the model has to know of it.
+    fn call<'a>(&'a self, asked: Option<&'a [u8]>) -> Call<'a> {
+        Call { access: self.tree.access(), asked, traced: self.caller.is_some(), arrived: &self.arrived }
+    }
+
+    /// It was not given up: what became of it is recorded.
+    fn ended(mut self, visit: &Visit) {
+        if let (Some(tracing), Some(caller)) = (self.tracing, self.caller.take()) {
+            tracing.record(self.tree, visit, caller);
+        }
+    }
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        if let (Some(tracing), Some(caller), Some(arrived)) = (self.tracing, self.caller.take(), self.arrived.get()) {
+            let (ended, failure) = (self.clock.now(), Some(Failure::CANCELLED));
+            tracing.record(self.tree, &Visit { arrived, started: ended, ended, slow: Nanos::ZERO, failure }, caller);
+        }
     }
 }
 
@@ -159,10 +194,11 @@ impl Service {
     {
         let request: Q = decoded(body)?;
         let asked = request.asked();
-        let caller = self.tracing.as_ref().and_then(|tracing| tracing.caller(headers));
-        let call = Call { access: tree.access(), asked: asked.as_deref(), traced: caller.is_some() };
+        let watched = self.watched(tree, headers);
+        let call = watched.call(asked.as_deref());
         let (visit, done) = self.model.visit(call, async { framed_answer(work(request).await) }).await;
-        self.finish::<A>(tree, &visit, caller, done)
+        watched.ended(&visit);
+        finished::<A>(&visit, done)
     }
 
     /// The same with a fixed answer and the request unread.
@@ -171,29 +207,32 @@ impl Service {
         B: Body<Data = Bytes> + Unpin,
     {
         drained(body).await;
-        let caller = self.tracing.as_ref().and_then(|tracing| tracing.caller(headers));
-        if caller.is_none() && self.model.is_bare() {
+        let watched = self.watched(tree, headers);
+        if watched.caller.is_none() && self.model.is_bare() {
             self.model.begin();
             return Ok(answer.clone());
         }
-        let call = Call { access: tree.access(), asked: None, traced: caller.is_some() };
-        let (visit, done) = Box::pin(self.model.visit(call, ready(answer.clone()))).await;
+        let (visit, done) = Box::pin(self.model.visit(watched.call(None), ready(answer.clone()))).await;
+        watched.ended(&visit);
         match tree {
-            Tree::Query => self.finish::<crate::wire::milvus::QueryResults>(tree, &visit, caller, done),
-            _ => self.finish::<crate::wire::milvus::SearchResults>(tree, &visit, caller, done),
+            Tree::Query => finished::<crate::wire::milvus::QueryResults>(&visit, done),
+            _ => finished::<crate::wire::milvus::SearchResults>(&visit, done),
         }
     }
 
-    fn finish<A: Answering>(&self, tree: Tree, visit: &Visit, caller: Option<ParentContext>, done: Option<Bytes>) -> Framed {
-        if let (Some(tracing), Some(caller)) = (&self.tracing, caller) {
-            tracing.record(tree, visit, caller);
-        }
-        match (done, visit.failure) {
-            (Some(answer), _) => Ok(answer),
-            (None, Some(Failure::Milvus(code))) => Ok(framed(&A::refused(&Refusal::new(code, ON_PURPOSE)))),
-            (None, Some(failure)) => Err(Status::new(failure.code(), ON_PURPOSE)),
-            (None, None) => Err(Status::internal("a request was neither done nor failed")),
-        }
+    fn watched(&self, tree: Tree, headers: &HeaderMap) -> Watched<'_> {
+        let tracing = self.tracing.as_ref();
+        let caller = tracing.and_then(|tracing| tracing.caller(headers));
+        Watched { tracing, clock: self.clock, tree, caller, arrived: Cell::new(None) }
+    }
+}
+
+fn finished<A: Answering>(visit: &Visit, done: Option<Bytes>) -> Framed {
+    match (done, visit.failure) {
+        (Some(answer), _) => Ok(answer),
+        (None, Some(Failure::Milvus(code))) => Ok(framed(&A::refused(&Refusal::new(code, ON_PURPOSE)))),
+        (None, Some(failure)) => Err(Status::new(failure.code(), ON_PURPOSE)),
+        (None, None) => Err(Status::internal("a request was neither done nor failed")),
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) struct Call<'a> {
     pub(super) asked: Option<&'a [u8]>,
     /// Spans are recorded of it.
     pub(super) traced: bool,
+    /// Gets the moment when the server notices it: who gives it up before has not been here.
+    pub(super) arrived: &'a Cell<Option<Moment>>,
 }
 
 /// What a request lived through.
@@ -136,6 +138,7 @@ impl<C: Clock> Model<C> {
         let origin = match self.begun.get() {
             Some(origin) if !self.bare => origin,
             _ => {
+                call.arrived.set(Some(came));
                 let done = work.await;
                 let visit = Visit { arrived: came, started: came, ended: self.clock.now(), slow: Nanos::ZERO, failure: None };
                 return (visit, Some(done));
@@ -146,6 +149,7 @@ impl<C: Clock> Model<C> {
         if fate.hold > Nanos::ZERO {
             self.releases.at(arrived).await;
         }
+        call.arrived.set(Some(arrived));
         let served = match self.admit(origin, arrived, fate) {
             Ok(served) => served,
             Err(failure) => {

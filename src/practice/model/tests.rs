@@ -24,7 +24,8 @@ fn lived_with_work(settings: &str, comes: &[(u64, Access)], work: u64) -> Vec<(L
                     clock.timer().unwrap().until(start.plus(Nanos::from_micros(micros))).await;
                     let mut timer = clock.timer().unwrap();
                     let done = clock.now().plus(Nanos::from_micros(work));
-                    let (visit, _) = model.visit(Call { access, asked: None, traced: false }, timer.until(done)).await;
+                    let call = Call { access, asked: None, traced: false, arrived: &Cell::new(None) };
+                    let (visit, _) = model.visit(call, timer.until(done)).await;
                     let micros = |moment: Moment| moment.since(start).0 / 1_000;
                     ((micros(visit.arrived), micros(visit.started), micros(visit.ended), micros(clock.now())), visit.failure)
                 })
@@ -119,7 +120,10 @@ fn resting_begins_anew_with_the_next_read() {
     VirtualClock::run(|clock| async move {
         let settings: Settings = serde_json::from_str(r#"{"errors": {"ABORTED": 1}}"#).unwrap();
         let model = Model::new(&settings, clock.clone());
-        let failed = async |access| model.visit(Call { access, asked: None, traced: false }, async {}).await.0.failure.is_some();
+        let failed = async |access| {
+            let call = Call { access, asked: None, traced: false, arrived: &Cell::new(None) };
+            model.visit(call, async {}).await.0.failure.is_some()
+        };
         assert!(!failed(Access::Write).await);
         assert!(failed(Access::Read).await && failed(Access::Write).await);
         model.rest();

@@ -23,3 +23,30 @@ fn parts_add_up_to_the_response_time_whatever_the_request_says_of_itself() {
         assert_eq!(parts.iter().map(|part| part.self_ns).sum::<u64>(), 100, "{sent_ns} {done_ns} {span_ns}: {parts:?}");
     }
 }
+
+#[test]
+fn what_no_server_saw_is_the_networks_where_servers_saw_other_requests() {
+    let part = |span: &str, self_ns| Part { place: own_place("tailtrace", span), self_ns };
+    let traced = |joined, parts| Traced {
+        trace_id: String::new(),
+        sequence: None,
+        at_ns: 0,
+        response_ns: 100,
+        weight: 1.0,
+        why: None,
+        joined,
+        parts,
+    };
+    let given_up = || traced(false, vec![part("Search", 60), part(WAITING_IN_THE_GENERATOR, 30), part(NETWORK_AND_CLIENT, 10)]);
+    let charged = |traced: Vec<Traced>| {
+        let mut subject = Subject { traced, ..Subject::default() };
+        charge_what_nobody_saw(&mut subject);
+        let spans = |one: &Traced| one.parts.iter().map(|part| (part.place.span.clone(), part.self_ns)).collect::<Vec<_>>();
+        subject.traced.iter().map(spans).collect::<Vec<_>>()
+    };
+    let [kept, moved]: [Vec<(String, u64)>; 2] = charged(vec![traced(true, vec![part("Search", 100)]), given_up()]).try_into().unwrap();
+    assert_eq!(kept, [("Search".to_owned(), 100)]);
+    assert_eq!(moved, [(WAITING_IN_THE_GENERATOR.to_owned(), 30), (NETWORK_AND_CLIENT.to_owned(), 70)]);
+    // Where no server's span is there at all, nothing is known of servers.
+    assert_eq!(charged(vec![given_up()])[0][0], ("Search".to_owned(), 60));
+}
