@@ -7,17 +7,19 @@ On: sample fraction 0.01, bursts, client spans for slow unsampled requests, expo
 the end. Off: fraction 0. The clients have one core, their exporter's thread included; servers and collector the other:
 `taskset -c 0 tests/real-stack/jaeger.sh start` gives a Jaeger at http://127.0.0.1:4317 and http://127.0.0.1:16686.
 
-Two questions, each with a load of its own:
+The load is 3,000/s with Poisson arrivals on one lane, against a server that takes 5 ms (log-normal, sigma 0.2), about what a search
+takes. Two questions of it, one of another load:
 
-- CPU per request: 64 in flight on one lane, as fast as it goes, against a server that answers at once. What a request costs is
-  least there, so tracing's share of it is largest. A processor's speed drifts by 10 % within seconds here, so the two runs of a
-  pair go *at once* and take turns on the core by the scheduler's time slices, a few ms each; each has a server of its own.
-- p99 of unsampled requests: 5,000/s with Poisson arrivals against a server that takes 5 ms (log-normal, sigma 0.2), about what a
-  search takes. Two clients on one core would be in each other's way here, so the runs follow each other, A B B A and so on.
+- CPU per request. A processor's speed drifts by 10 % within seconds here, so the two runs of a pair go *at once* and take turns on the
+  core by the scheduler's time slices, a few ms each; each has a server of its own.
+- p99 of unsampled requests. The runs follow each other, A B B A and so on: at once, what the exporter's thread takes from the core
+  would be taken from both.
+- CPU per request at 64 in flight, as fast as it goes, against a server that answers at once: at once again. What a request costs is
+  least there, so tracing's share of it is largest: the hardest case, which decides nothing here.
 
 Judged by pairs: the mean of the log ratios on over off, with a one-sided 95 % upper bound by Student's t. There are at most three
 looks, at N, 2N and 4N pairs, the first that shows the bound ends a question; so that looking thrice costs nothing of the 95 %,
-each look has a third of the 5 % (Bonferroni). Pairs of two runs without tracing stand beside the first as a control.
+each look has a third of the 5 % (Bonferroni). Pairs of two runs without tracing stand beside runs at once as a control.
 """
 
 import argparse
@@ -47,7 +49,7 @@ ON = {
 
 @dataclass(frozen=True)
 class Question:
-    """A load, the figure that is compared there, and what it may become."""
+    """A load, the figure that is compared there, what it may become, and whether it has to."""
 
     name: str
     scenario: str
@@ -55,11 +57,14 @@ class Question:
     at_once: bool
     key: str
     limit: float
+    decides: bool
 
 
+SERVICE = "lognormal 5ms 0.2"
 QUESTIONS = (
-    Question("64 in flight", "closed-loop.toml", None, True, "cpu_ns_per_request", 1.02),
-    Question("5,000/s", "steady.toml", "lognormal 5ms 0.2", False, "unsampled_p99_ns", 1.05),
+    Question("CPU at 3,000/s", "steady.toml", SERVICE, True, "cpu_ns_per_request", 1.02, True),
+    Question("p99 at 3,000/s", "steady.toml", SERVICE, False, "unsampled_p99_ns", 1.05, True),
+    Question("CPU at 64 in flight", "closed-loop.toml", None, True, "cpu_ns_per_request", 1.02, False),
 )
 
 
@@ -121,13 +126,13 @@ def answered(tailtrace, chosen, question, answer, keep):
         if question.at_once:
             answer["control"] = [one_pair(tailtrace, ports, chosen, question, turn, on=False) for turn in range(chosen.pairs)]
             answer["control_verdict"] = judged(answer["control"], question)
-            print(f"{question.name}, {question.key}, both off: {in_words(answer['control_verdict'])}", flush=True)
+            print(f"{question.name}, both off: {in_words(answer['control_verdict'])}", flush=True)
         for look in LOOKS:
             for turn in range(len(answer["pairs"]), look * chosen.pairs):
                 answer["pairs"].append(one_pair(tailtrace, ports, chosen, question, turn))
             answer["verdict"] = judged(answer["pairs"], question)
             keep()
-            print(f"{question.name}, {question.key}: {in_words(answer['verdict'])}, limit {question.limit}", flush=True)
+            print(f"{question.name}: {in_words(answer['verdict'])}, limit {question.limit}", flush=True)
             if answer["verdict"]["upper_bound"] <= question.limit:
                 break
 
@@ -145,7 +150,7 @@ def main():
     if chosen.pairs < 2:
         parser.error("--pairs: at least 2, for how far pairs scatter is judged by")
     tailtrace = Tailtrace(chosen.tailtrace)
-    result = {"schema": "tailtrace.tracing-cost/2", "machine": facts([tailtrace]), "seconds": chosen.seconds, "answers": {}}
+    result = {"schema": "tailtrace.tracing-cost/3", "machine": facts([tailtrace]), "seconds": chosen.seconds, "answers": {}}
 
     def keep():
         if chosen.json:
@@ -153,8 +158,9 @@ def main():
 
     for question in QUESTIONS:
         answered(tailtrace, chosen, question, result["answers"].setdefault(question.name, {}), keep)
-    if all(answer["verdict"]["upper_bound"] <= answer["verdict"]["limit"] for answer in result["answers"].values()):
-        print("both bounds hold")
+    verdicts = [result["answers"][question.name]["verdict"] for question in QUESTIONS if question.decides]
+    if all(verdict["upper_bound"] <= verdict["limit"] for verdict in verdicts):
+        print("both bounds at 3,000/s hold")
         return 0
     print("not shown within the limits")
     return 1
