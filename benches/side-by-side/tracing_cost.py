@@ -4,22 +4,24 @@
     tracing_cost.py --otlp URL --jaeger URL [--tailtrace BINARY] [--pairs N] [--seconds S] [--json FILE]
 
 On: sample fraction 0.01, bursts, client spans for slow unsampled requests, export over OTLP, and traces fetched from Jaeger at
-the end. Off: fraction 0. The clients have one core, their exporter's thread included; servers and collector the other:
-`taskset -c 0 tests/real-stack/jaeger.sh start` gives a Jaeger at http://127.0.0.1:4317 and http://127.0.0.1:16686.
+the end. Off: fraction 0. A client's exporter runs on the client's core; `taskset -c 0 tests/real-stack/jaeger.sh start` gives a Jaeger
+at http://127.0.0.1:4317 and http://127.0.0.1:16686.
+
+A machine's speed drifts by 10 % within seconds, and where it is shared it stands still now and then: runs that follow each other scatter by
+that. So the two runs of a pair go *at once*, each with a server of its own, and change places from pair to pair.
 
 The load is 3,000/s with Poisson arrivals on one lane, against a server that takes 5 ms (log-normal, sigma 0.2), about what a search
 takes. Two questions of it, one of another load:
 
-- CPU per request. A processor's speed drifts by 10 % within seconds here, so the two runs of a pair go *at once* and take turns on the
-  core by the scheduler's time slices, a few ms each; each has a server of its own.
-- p99 of unsampled requests. The runs follow each other, A B B A and so on: at once, what the exporter's thread takes from the core
-  would be taken from both.
-- CPU per request at 64 in flight, as fast as it goes, against a server that answers at once: at once again. What a request costs is
-  least there, so tracing's share of it is largest: the hardest case, which decides nothing here.
+- CPU per request. Both clients share a core, the servers the other: they take turns on it by the scheduler's time slices.
+- p99 of unsampled requests. Each client has a core to itself and its server: what the exporter's thread takes is taken from its own
+  run alone.
+- CPU per request at 64 in flight, as fast as it goes, against a server that answers at once. What a request costs is least there, so
+  tracing's share of it is largest: the hardest case, which decides nothing here.
 
 Judged by pairs: the mean of the log ratios on over off, with a one-sided 95 % upper bound by Student's t. There are at most three
 looks, at N, 2N and 4N pairs, the first that shows the bound ends a question; so that looking thrice costs nothing of the 95 %,
-each look has a third of the 5 % (Bonferroni). Pairs of two runs without tracing stand beside runs at once as a control.
+each look has a third of the 5 % (Bonferroni). Pairs of two runs without tracing stand beside each as a control.
 """
 
 import argparse
@@ -33,7 +35,7 @@ import statistics
 import sys
 from dataclasses import dataclass
 
-from side_by_side import CLIENT_CORE, REPOSITORY, facts, null_server
+from side_by_side import CLIENT_CORE, REPOSITORY, SERVER_CORE, facts, null_server
 from student import student_quantile
 from tools import Tailtrace
 
@@ -54,17 +56,19 @@ class Question:
     name: str
     scenario: str
     service: str | None
-    at_once: bool
+    cores: tuple[tuple[int, int], tuple[int, int]]  # of each client and its server
     key: str
     limit: float
     decides: bool
 
 
 SERVICE = "lognormal 5ms 0.2"
+SHARED = ((CLIENT_CORE, SERVER_CORE), (CLIENT_CORE, SERVER_CORE))
+APART = ((CLIENT_CORE, CLIENT_CORE), (SERVER_CORE, SERVER_CORE))
 QUESTIONS = (
-    Question("CPU at 3,000/s", "steady.toml", SERVICE, True, "cpu_ns_per_request", 1.02, True),
-    Question("p99 at 3,000/s", "steady.toml", SERVICE, False, "unsampled_p99_ns", 1.05, True),
-    Question("CPU at 64 in flight", "closed-loop.toml", None, True, "cpu_ns_per_request", 1.02, False),
+    Question("CPU at 3,000/s", "steady.toml", SERVICE, SHARED, "cpu_ns_per_request", 1.02, True),
+    Question("p99 at 3,000/s", "steady.toml", SERVICE, APART, "unsampled_p99_ns", 1.05, True),
+    Question("CPU at 64 in flight", "closed-loop.toml", None, SHARED, "cpu_ns_per_request", 1.02, False),
 )
 
 
@@ -83,18 +87,17 @@ def figures(document):
 
 
 def one_pair(tailtrace, ports, chosen, question, turn, on=True):
-    """Both runs of a pair, in an order that alternates; `on` is false for a control, of two runs without tracing."""
+    """Both runs of a pair, at places that alternate; `on` is false for a control, of two runs without tracing."""
     settings = {"load.duration": f"{chosen.seconds}s", "trace.endpoint": chosen.otlp}
     both = {"off": OFF, "on": {**ON, "trace.jaeger": chosen.jaeger} if on else OFF}
     order = ("off", "on") if turn % 2 == 0 else ("on", "off")
 
-    def one(name, port):
-        return figures(tailtrace.document(question.scenario, port, CLIENT_CORE, **settings, **both[name])[0])
+    def one(name, port, core):
+        return figures(tailtrace.document(question.scenario, port, core, **settings, **both[name])[0])
 
-    if not question.at_once:
-        return {name: one(name, ports[0]) for name in order}
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        runs = {name: pool.submit(one, name, port) for name, port in zip(order, ports)}
+        places = zip(order, ports, question.cores)
+        runs = {name: pool.submit(one, name, port, client) for name, port, (client, _) in places}
         return {name: run.result() for name, run in runs.items()}
 
 
@@ -120,13 +123,12 @@ def in_words(verdict):
 def answered(tailtrace, chosen, question, answer, keep):
     """Pairs until a look shows the bound, or there are no more looks. What is known of the answer is kept after each look."""
     with contextlib.ExitStack() as servers:
-        started = range(2 if question.at_once else 1)
-        ports = [servers.enter_context(null_server(chosen.tailtrace, question.service)) for _ in started]
+        started = [null_server(chosen.tailtrace, question.service, core) for _, core in question.cores]
+        ports = [servers.enter_context(server) for server in started]
+        answer["control"] = [one_pair(tailtrace, ports, chosen, question, turn, on=False) for turn in range(chosen.pairs)]
+        answer["control_verdict"] = judged(answer["control"], question)
+        print(f"{question.name}, both off: {in_words(answer['control_verdict'])}", flush=True)
         answer["pairs"] = []
-        if question.at_once:
-            answer["control"] = [one_pair(tailtrace, ports, chosen, question, turn, on=False) for turn in range(chosen.pairs)]
-            answer["control_verdict"] = judged(answer["control"], question)
-            print(f"{question.name}, both off: {in_words(answer['control_verdict'])}", flush=True)
         for look in LOOKS:
             for turn in range(len(answer["pairs"]), look * chosen.pairs):
                 answer["pairs"].append(one_pair(tailtrace, ports, chosen, question, turn))
