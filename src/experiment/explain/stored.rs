@@ -48,6 +48,7 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
     let mut places = Places::default();
     let sources = subjects.into_iter().zip(&chosen).map(|(subject, chosen)| {
         let mut source = Source { subject, of: Vec::new() };
+        source.subject.without_trace = missing(chosen, &found);
         for (request, weight) in chosen {
             take_apart(&mut source, &run, request, *weight, &found, &traces, &mut places);
         }
@@ -153,6 +154,15 @@ fn thinned(mut requests: Vec<(&Request, f64)>, most: usize) -> Vec<(&Request, f6
     requests
 }
 
+/// How many of these requests' traces are not there. Where a random subset of a group was asked for, it is not known which they were, but
+/// their chances add up to how many: the traces of the others are not missing, the weights stand for them.
+fn missing(chosen: &[(&Request, f64)], found: &HashMap<&str, usize>) -> u64 {
+    let is_there = |request: &Request| request.trace_id.as_deref().is_some_and(|id| found.contains_key(id)) && request.span_id.is_some();
+    let asked: f64 = chosen.iter().map(|(request, _)| request.traced_keep_probability).sum();
+    let there = chosen.iter().filter(|(request, _)| is_there(request)).count();
+    (asked - there as f64).round().max(0.0) as u64
+}
+
 /// One request's trace: its parts, and the time before it was sent.
 fn take_apart(
     source: &mut Source,
@@ -165,8 +175,6 @@ fn take_apart(
 ) {
     let trace = request.trace_id.as_deref().and_then(|id| found.get(id)).map(|at| (*at, &traces[*at]));
     let (Some((at, trace)), Some(client)) = (trace, request.span_id.as_deref()) else {
-        // Where a random subset of the traces was kept, those of the others are not missing: the weights stand for them.
-        source.subject.without_trace += u64::from(request.traced_keep_probability >= 1.0);
         return;
     };
     let Ok(attribution) = attribute(trace, ClientSpan::Id(client), places) else {

@@ -50,3 +50,14 @@ fn what_no_server_saw_is_the_networks_where_servers_saw_other_requests() {
     // Where no server's span is there at all, nothing is known of servers.
     assert_eq!(charged(vec![given_up()])[0][0], ("Search".to_owned(), 60));
 }
+
+#[test]
+fn traces_that_were_asked_for_and_are_not_there_are_missing_and_others_are_not() {
+    // Ten for certain, of which three are missing; of forty one in four, of which eight of ten are there.
+    let requests: Vec<Request> =
+        (0..50).map(|at| Request { traced_keep_probability: if at < 10 { 1.0 } else { 0.25 }, ..sketch(at, 10) }).collect();
+    let chosen: Vec<(&Request, f64)> = requests.iter().map(|request| (request, 1.0)).collect();
+    let there = (0..7).chain(20..28).map(|at: usize| (requests[at].trace_id.as_deref().unwrap(), at));
+    assert_eq!(missing(&chosen, &there.collect()), 3 + 2);
+    assert_eq!(missing(&chosen[..0], &HashMap::new()), 0);
+}
