@@ -87,8 +87,8 @@ impl Exporter {
 
     /// What became of the spans so far. Those still on their way are in `ended` alone, so only [`Exporter::finish`] gives
     /// figures that add up.
-    #[must_use]
-    pub fn so_far(&self) -> Accounting {
+    #[cfg(test)]
+    fn so_far(&self) -> Accounting {
         // What the thread has counted is read first: a span it knows of is then among the ended ones, whenever this is called.
         let sent = self.pump.as_ref().map(|pump| Sent::of(&pump.counts)).unwrap_or_default();
         self.account(sent)
