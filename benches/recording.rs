@@ -1,6 +1,6 @@
 //! What counting one request costs the lane: its response, service and lateness into the stream's three histograms.
 //!
-//! `cargo bench --bench recording`. The mission allows 100 ns a sample; the three histograms of a stream take 810 KB, more than
+//! `cargo bench --bench recording`. At most 100 ns a sample are aimed at; the three histograms of a stream take 810 KB, more than
 //! most cores' second cache, so the latencies here are spread like real ones (log-normal, 1 ms at the median) rather than repeated.
 
 use std::hint::black_box;
