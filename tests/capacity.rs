@@ -142,3 +142,26 @@ fn points_are_told_where_a_later_one_cannot_be_kept() {
     assert!(found.reason.starts_with("ended early: ") && found.reason.contains(FILE), "{}", found.reason);
     assert!(found.trouble.iter().any(|trouble| trouble.contains(FILE)), "{:?}", found.trouble);
 }
+
+/// Four servers that take 20 ms each serve 50/s a worker, up to four workers, and 200/s beyond.
+#[test]
+fn the_law_of_four_servers_has_their_rate_and_no_more_than_four_of_them_are_of_use() {
+    let here = folder("closed.toml", &SHORT.replace("rate = \"50/s\"", "workers = 1"));
+    let model = ["--model", "usl", "--max-workers", "16", "--json", "--quiet"];
+    let set = ["--set", "practice.servers=4", "--set", "practice.service=\"constant 20ms\""];
+    let output = command(here.path(), &["capacity", "closed.toml"]).args(model).args(set).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["partial"], false);
+    let workers: Vec<u64> = found["points"].as_array().unwrap().iter().filter_map(|point| point["workers"].as_u64()).collect();
+    assert!(workers.starts_with(&[1, 2, 4, 8]) && workers.ends_with(&[8, 4, 2, 1]), "up and down: {workers:?}");
+    for point in found["points"].as_array().unwrap() {
+        let (workers, achieved) = (point["workers"].as_f64().unwrap(), point["achieved_per_s"].as_f64().unwrap());
+        // What a busy machine takes is taken from the rate; it cannot give any.
+        assert!(achieved <= 1.02 * 50.0 * workers.min(4.0) + 4.0 && achieved > 0.5 * 50.0 * workers.min(4.0), "{point:#}");
+    }
+    // The law has no corner: it smooths four servers' into a bend.
+    let value = |key: &str| found[key]["value"].as_f64().unwrap_or(f64::NAN);
+    assert!((30.0..=75.0).contains(&value("lambda_per_s")), "{found:#}");
+    assert!(value("sigma") + value("kappa") > 0.0, "{found:#}");
+}

@@ -15,8 +15,8 @@ use serde_json::Value;
 use tailtrace::clock::pause;
 use tailtrace::practice::Server;
 use tailtrace::units::Nanos;
-use tailtrace::wire::milvus::QueryRequest;
 use tailtrace::wire::milvus::milvus_service_client::MilvusServiceClient;
+use tailtrace::wire::milvus::{QueryRequest, ShowCollectionsRequest};
 use tailtrace::wire::schema::{field_data, scalar_field};
 use tempfile::TempDir;
 use tonic::transport::Endpoint;
@@ -102,7 +102,11 @@ struct Practice {
 
 impl Practice {
     fn start() -> Self {
-        let mut child = command(Path::new("."), &["practice", "--port", "0"]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::like(&[])
+    }
+
+    fn like(more: &[&str]) -> Self {
+        let mut child = command(Path::new("."), &[&["practice", "--port", "0"], more].concat()).stdout(Stdio::piped()).spawn().unwrap();
         let mut address = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
         Self { child, uri: address.trim().to_owned() }
@@ -258,4 +262,39 @@ fn each_run_of_a_series_writes_rows_of_its_own() {
         .sum();
     assert_eq!(rows(&server), 100 + written.cast_signed(), "no run wrote over what another had written");
     server.stop();
+}
+
+#[test]
+fn two_targets_are_compared_and_the_slower_one_is_found() {
+    let (fast, slow) = (Practice::like(&["--service", "constant 20ms"]), Practice::like(&["--service", "constant 60ms"]));
+    let here = folder(&fast.uri);
+    let [a, b] = [&fast, &slow].map(|target| format!("target.uri={}", target.uri));
+    let (status, told) =
+        Running::start(here.path(), &["compare", "s.toml", "--a", &a, "--b", &b, "--metric", "readers.response.p50"]).end();
+    let found = json(&series(here.path()).join("compare.json"));
+    assert_eq!((status, found["verdict"].as_str()), (Some(1), Some("regression")), "{told}");
+    // 40 ms more than 20, and what the way there and back adds to both.
+    let ratio = found["metrics"][0]["ratio"].as_f64().unwrap();
+    assert!((2.0..=3.1).contains(&ratio), "{found:#}");
+    let targets: Vec<Value> = runs(&series(here.path())).iter().map(|run| run["plan"]["target"]["uri"].clone()).collect();
+    let of = |uri: &str| targets.iter().filter(|target| *target == uri).count();
+    assert!(of(&fast.uri) > 1 && of(&fast.uri) == of(&slow.uri) && targets.len() == 2 * of(&fast.uri), "{targets:?}");
+}
+
+#[test]
+fn a_key_of_the_collection_is_swept_over_collections_of_its_own_which_are_gone_afterwards() {
+    let target = Practice::start();
+    let here = folder(&target.uri);
+    let arguments = ["sweep", "s.toml", "--vary", "collection.index.M=8,16", "--set", "collection.index.type=HNSW", "--rounds", "2"];
+    let (status, told) = Running::start(here.path(), &arguments).end();
+    assert_eq!(status, Some(0), "{told}");
+    let collections: std::collections::BTreeSet<String> =
+        runs(&series(here.path())).iter().map(|run| run["plan"]["collection"]["name"].to_string()).collect();
+    assert_eq!(collections.len(), 2, "one a value, shared by its rounds: {collections:?}");
+    let asked = async {
+        let mut client = MilvusServiceClient::new(Endpoint::from_shared(target.uri.clone()).unwrap().connect().await.unwrap());
+        client.show_collections(ShowCollectionsRequest::default()).await.unwrap().into_inner()
+    };
+    let left = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asked);
+    assert_eq!(left.collection_names, Vec::<String>::new());
 }

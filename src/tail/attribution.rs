@@ -8,6 +8,10 @@ pub const NETWORK_AND_CLIENT: &str = "network and client";
 /// The span name of the time between intended start and sent.
 pub const WAITING_IN_THE_GENERATOR: &str = "waiting in the generator";
 
+/// The span name of the whole time of a request that was given up and has no span of the server, where other requests have them: it did
+/// not get there, or no span of it had ended. Neither the network's nor the server's, for all that is known.
+pub const GIVEN_UP_UNSEEN: &str = "given up without a server's span";
+
 /// A place where time can be spent: one row of an explanation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Place {

@@ -1,9 +1,9 @@
 //! What Milvus's spans mean and what to try where one of them is slow. Unknown spans are named as they are.
 //!
 //! Names and meanings are those of Milvus 2.3 to 2.6, which opens them in its proxy, its query nodes and its index library; those of
-//! [`super::NETWORK_AND_CLIENT`] and [`super::WAITING_IN_THE_GENERATOR`] are tailtrace's own.
+//! [`super::NETWORK_AND_CLIENT`], [`super::WAITING_IN_THE_GENERATOR`] and [`super::GIVEN_UP_UNSEEN`] are tailtrace's own.
 
-use super::attribution::{NETWORK_AND_CLIENT, WAITING_IN_THE_GENERATOR};
+use super::attribution::{GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, WAITING_IN_THE_GENERATOR};
 
 /// What is known of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Name {
 use Name::{Begins, Ends, Is};
 
 /// The first that matches counts.
-const CATALOGUE: [(&[Name], Known); 17] = [
+const CATALOGUE: [(&[Name], Known); 18] = [
     (
         &[Is(NETWORK_AND_CLIENT)],
         Known {
@@ -49,6 +49,13 @@ const CATALOGUE: [(&[Name], Known); 17] = [
         Known {
             meaning: "due, and not sent yet",
             advice: "this is not the target's time: raise load.lanes, raise the stream's max_in_flight, or lower the rate",
+        },
+    ),
+    (
+        &[Is(GIVEN_UP_UNSEEN)],
+        Known {
+            meaning: "no answer within the timeout, and no span of the server: the request did not get there, or the server had not ended it",
+            advice: "see in the server's log whether it has these requests; a longer timeout lets its spans end, which then name the place",
         },
     ),
     (
@@ -176,6 +183,7 @@ mod tests {
         for (span, word) in [
             ("network and client", "network"),
             ("waiting in the generator", "not sent yet"),
+            ("given up without a server's span", "did not get there"),
             ("Delegator-waitTSafe", "consistency level's timestamp"),
             ("Proxy-Search-Queue", "free server"),
             ("SegCoreSearch", "index"),

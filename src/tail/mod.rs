@@ -31,7 +31,7 @@ mod words;
 
 pub use above::{Above, AboveError};
 pub use attribute::{Places, attribute};
-pub use attribution::{Attribution, NETWORK_AND_CLIENT, Oddities, Part, Place, WAITING_IN_THE_GENERATOR};
+pub use attribution::{Attribution, GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, Oddities, Part, Place, WAITING_IN_THE_GENERATOR};
 pub use catalogue::{Known, known};
 pub use estimate::{Row, mean_response, share_slower};
 pub use explanation::{Explained, Explanation, Method, Waterfalls, explain, pictured};

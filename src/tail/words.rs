@@ -3,7 +3,6 @@
 use crate::units::{Fraction, Nanos};
 
 use super::above::Above;
-use super::attribution::NETWORK_AND_CLIENT;
 use super::catalogue::known;
 use super::estimate::Row;
 use super::explanation::Explained;
@@ -211,13 +210,6 @@ pub(super) fn notes(subject: &Subject, explained: &Explained) -> Vec<String> {
                 .to_owned(),
         );
     }
-    let unseen = subject.traced.len() - joined;
-    if joined > 0 && unseen > 0 {
-        notes.push(format!(
-            "{unseen} of these requests were given up and have no span of the server's (they did not get there, or it had not done with them): \
-             their time is \"{NETWORK_AND_CLIENT}\""
-        ));
-    }
     notes
 }
 
@@ -363,9 +355,6 @@ mod tests {
         let mut cut = requests_of("search");
         cut.traced.iter_mut().for_each(|one| one.joined = false);
         assert!(noted(&cut).contains("`tailtrace doctor` says which link is broken"));
-        let mut given_up = requests_of("search");
-        given_up.traced.iter_mut().take(3).for_each(|one| one.joined = false);
-        assert!(noted(&given_up).starts_with("3 of these requests were given up and have no span of the server's"), "{}", noted(&given_up));
     }
 
     #[test]

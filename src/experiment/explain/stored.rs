@@ -10,7 +10,8 @@ use crate::result::{self, StoredRun, hlog};
 use crate::tail::jaeger::Jaeger;
 use crate::tail::traces::{self, Trace};
 use crate::tail::{
-    Above, ClientSpan, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, WAITING_IN_THE_GENERATOR, attribute,
+    Above, ClientSpan, GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, WAITING_IN_THE_GENERATOR,
+    attribute,
 };
 use crate::trace::Why;
 
@@ -140,10 +141,11 @@ fn choose<'a>(requests: &'a [Request], subject: &Subject, above: Above, most: [u
     chosen
 }
 
-/// A random subset where there are too many. Trace ids are random: the first of their order are one.
+/// A random subset where there are too many traces. Trace ids are random: the first of their order are one. Groups of which a part was
+/// asked for have few, however many requests they have.
 fn thinned(mut requests: Vec<(&Request, f64)>, most: usize) -> Vec<(&Request, f64)> {
     let all = requests.len();
-    if all > most {
+    if requests.iter().map(|(request, _)| request.traced_keep_probability).sum::<f64>() > most as f64 {
         requests.sort_by(|a, b| a.0.trace_id.cmp(&b.0.trace_id));
         requests.truncate(most);
         let stands_for = all as f64 / most as f64;
@@ -155,12 +157,17 @@ fn thinned(mut requests: Vec<(&Request, f64)>, most: usize) -> Vec<(&Request, f6
 }
 
 /// How many of these requests' traces are not there. Where a random subset of a group was asked for, it is not known which they were, but
-/// their chances add up to how many: the traces of the others are not missing, the weights stand for them.
+/// the chances of the whole group add up to how many: the traces of the others are not missing, the weights stand for them.
 fn missing(chosen: &[(&Request, f64)], found: &HashMap<&str, usize>) -> u64 {
     let is_there = |request: &Request| request.trace_id.as_deref().is_some_and(|id| found.contains_key(id)) && request.span_id.is_some();
-    let asked: f64 = chosen.iter().map(|(request, _)| request.traced_keep_probability).sum();
-    let there = chosen.iter().filter(|(request, _)| is_there(request)).count();
-    (asked - there as f64).round().max(0.0) as u64
+    // Asked for and there, by chance; chances are not negative, so their bits stand in their order.
+    let mut groups: BTreeMap<u64, (f64, u32)> = BTreeMap::new();
+    for (request, _) in chosen {
+        let (asked, there) = groups.entry(request.traced_keep_probability.to_bits()).or_default();
+        *asked += request.traced_keep_probability;
+        *there += u32::from(is_there(request));
+    }
+    groups.values().map(|(asked, there)| (asked - f64::from(*there)).round().max(0.0) as u64).sum()
 }
 
 /// One request's trace: its parts, and the time before it was sent.
@@ -227,8 +234,8 @@ fn own_place(service: &str, span: &str) -> Arc<Place> {
     Arc::new(Place { service: service.to_owned(), span: span.to_owned(), path: span.to_owned() })
 }
 
-/// Where other traces hold spans of the server's, a request without any that was given up waited in none of them: it never got there, or
-/// no span of it had ended. That is what lies between the client's span and the server's first one, and not the client span's own work.
+/// Where other traces hold spans of the server's, the time of a request without any that was given up is a place of its own: it is neither
+/// the client span's own work nor known to be the network's.
 fn charge_what_nobody_saw(subject: &mut Subject) {
     if !subject.traced.iter().any(|one| one.joined) {
         return;
@@ -238,7 +245,7 @@ fn charge_what_nobody_saw(subject: &mut Subject) {
             std::mem::take(&mut one.parts).into_iter().partition(|part| part.place.span == WAITING_IN_THE_GENERATOR);
         if let Some(first) = called.first() {
             let self_ns = called.iter().map(|part| part.self_ns).sum();
-            parts.push(Part { place: own_place(&first.place.service, NETWORK_AND_CLIENT), self_ns });
+            parts.push(Part { place: own_place(&first.place.service, GIVEN_UP_UNSEEN), self_ns });
         }
         one.parts = parts;
     }

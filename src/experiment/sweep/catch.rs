@@ -31,17 +31,18 @@ impl Default for Catch {
 }
 
 impl Catch {
-    /// Requests beyond the percentile at so many a second, and the chance that at least [`Catch::requests`] of them are traced where each is
-    /// with chance `fraction`: a binomial count.
+    /// Requests beyond the percentile at so many a second, as expected, and the chance that at least [`Catch::requests`] of them are traced:
+    /// each request is both with chance `fraction` × (1 − percentile), so their number is binomial over all requests.
     #[must_use]
-    pub fn chance(&self, rate_per_s: f64, fraction: f64) -> (u64, f64) {
-        let beyond = (rate_per_s * self.within.as_secs_f64() * (1.0 - self.percentile.quantile()) + 1e-6).floor().max(0.0) as u64;
+    pub fn chance(&self, rate_per_s: f64, fraction: f64) -> (f64, f64) {
+        let all = (rate_per_s * self.within.as_secs_f64()).round().max(0.0);
+        let beyond = 1.0 - self.percentile.quantile();
         let fewer = match self.requests.checked_sub(1) {
             None => 0.0,
-            Some(_) if beyond < self.requests || fraction <= 0.0 => 1.0,
-            Some(fewer) => binomial_cdf(fewer, beyond, fraction),
+            Some(_) if all < self.requests as f64 || fraction <= 0.0 => 1.0,
+            Some(fewer) => binomial_cdf(fewer, all as u64, fraction * beyond),
         };
-        (beyond, 1.0 - fewer)
+        (all * beyond, 1.0 - fewer)
     }
 }
 
@@ -88,17 +89,22 @@ mod tests {
     fn the_chance_is_binomial() {
         // 500/s for 10 minutes are 300,000 requests, 300 of them beyond p99.9.
         let (beyond, chance) = Catch::default().chance(500.0, 0.01);
-        // P(X ≥ 5) for X binomial(300, 0.01), summed term by term: 1 − Σ C(300,k) 0.01^k 0.99^(300−k), k = 0 … 4.
-        let mut term = 0.99_f64.powi(300);
+        // P(X ≥ 5) for X binomial(300,000, 0.00001), summed term by term: 1 − Σ C(n,k) p^k (1−p)^(n−k), k = 0 … 4.
+        let (n, p) = (300_000, 1e-5_f64);
+        let mut term = (1.0 - p).powi(n);
         let mut fewer = term;
         for k in 0..4 {
-            term *= f64::from(300 - k) / f64::from(k + 1) * 0.01 / 0.99;
+            term *= f64::from(n - k) / f64::from(k + 1) * p / (1.0 - p);
             fewer += term;
         }
-        assert_eq!(beyond, 300);
+        assert!((beyond - 300.0).abs() < 1e-6, "{beyond}");
         assert!((chance - (1.0 - fewer)).abs() < 1e-9 && (0.15..0.22).contains(&chance), "{chance}");
         assert_eq!(Catch::default().chance(500.0, 0.0).1, 0.0);
-        assert_eq!(Catch::default().chance(500.0, 1.0).1, 1.0);
-        assert_eq!(Catch::default().chance(5.0, 1.0), (3, 0.0), "three requests hold no five");
+        assert!(Catch::default().chance(500.0, 1.0).1 > 0.999_999);
+        // 0.9 requests are expected beyond p99.9 of 900; one at least is there with chance 1 − 0.999^900.
+        let short = Catch { requests: 1, within: Nanos::from_secs(6), ..Catch::default() };
+        let (beyond, chance) = short.chance(150.0, 1.0);
+        assert!((beyond - 0.9).abs() < 1e-9 && (chance - (1.0 - 0.999_f64.powi(900))).abs() < 1e-9, "{beyond} {chance}");
+        assert_eq!(short.chance(0.01, 1.0).1, 0.0, "no request holds none");
     }
 }

@@ -129,8 +129,8 @@ pub struct StreamBenefit {
     pub rate_per_s: f64,
     /// In how much time.
     pub within_ns: u64,
-    /// Requests beyond the percentile in that time.
-    pub requests: u64,
+    /// Requests beyond the percentile in that time, as expected.
+    pub requests: f64,
     /// Traced ones that are wanted.
     pub wanted: u64,
     /// The chance of so many at least.

@@ -27,7 +27,7 @@ pub fn write_capacity(out: &mut dyn Write, found: &Capacity, look: Look<'_>) -> 
         out.write_all(labelled("confirmed", &format!("{} in a longer run", rate(confirmed))).as_bytes())?;
     }
     if let Some(failing) = found.first_failing_per_s {
-        out.write_all(labelled("failing", &format!("{} and up", rate(failing))).as_bytes())?;
+        out.write_all(labelled("failing", &rate(failing)).as_bytes())?;
     }
     if !found.reason.is_empty() {
         out.write_all(labelled("reason", &found.reason).as_bytes())?;

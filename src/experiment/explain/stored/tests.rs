@@ -25,7 +25,7 @@ fn parts_add_up_to_the_response_time_whatever_the_request_says_of_itself() {
 }
 
 #[test]
-fn what_no_server_saw_is_the_networks_where_servers_saw_other_requests() {
+fn what_was_given_up_unseen_is_a_place_of_its_own_where_servers_saw_other_requests() {
     let part = |span: &str, self_ns| Part { place: own_place("tailtrace", span), self_ns };
     let traced = |joined, parts| Traced {
         trace_id: String::new(),
@@ -46,18 +46,28 @@ fn what_no_server_saw_is_the_networks_where_servers_saw_other_requests() {
     };
     let [kept, moved]: [Vec<(String, u64)>; 2] = charged(vec![traced(true, vec![part("Search", 100)]), given_up()]).try_into().unwrap();
     assert_eq!(kept, [("Search".to_owned(), 100)]);
-    assert_eq!(moved, [(WAITING_IN_THE_GENERATOR.to_owned(), 30), (NETWORK_AND_CLIENT.to_owned(), 70)]);
+    assert_eq!(moved, [(WAITING_IN_THE_GENERATOR.to_owned(), 30), (GIVEN_UP_UNSEEN.to_owned(), 70)]);
     // Where no server's span is there at all, nothing is known of servers.
     assert_eq!(charged(vec![given_up()])[0][0], ("Search".to_owned(), 60));
 }
 
 #[test]
 fn traces_that_were_asked_for_and_are_not_there_are_missing_and_others_are_not() {
-    // Ten for certain, of which three are missing; of forty one in four, of which eight of ten are there.
-    let requests: Vec<Request> =
-        (0..50).map(|at| Request { traced_keep_probability: if at < 10 { 1.0 } else { 0.25 }, ..sketch(at, 10) }).collect();
-    let chosen: Vec<(&Request, f64)> = requests.iter().map(|request| (request, 1.0)).collect();
-    let there = (0..7).chain(20..28).map(|at: usize| (requests[at].trace_id.as_deref().unwrap(), at));
+    // Ten for certain, of which three are missing; of forty one in four, of which eight of ten are there; of twelve thousand one in forty,
+    // all there and one more, which makes up for nobody elsewhere.
+    let chance = |at| {
+        if at < 10 {
+            1.0
+        } else if at < 50 {
+            0.25
+        } else {
+            0.025
+        }
+    };
+    let requests: Vec<Request> = (0..12_050).map(|at| Request { traced_keep_probability: chance(at), ..sketch(at, 10) }).collect();
+    let chosen = thinned(requests.iter().map(|request| (request, 1.0)).collect(), MOST_OTHERS);
+    assert_eq!(chosen.len(), requests.len(), "some three hundred traces are not too many");
+    let there = (0..7).chain(20..28).chain(50..351).map(|at: usize| (requests[at].trace_id.as_deref().unwrap(), at));
     assert_eq!(missing(&chosen, &there.collect()), 3 + 2);
     assert_eq!(missing(&chosen[..0], &HashMap::new()), 0);
 }
