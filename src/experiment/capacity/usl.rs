@@ -201,7 +201,7 @@ impl Climb<'_> {
             self.found.partial = false;
         }
         self.found.fit(self.plan.seed);
-        // As with a search: the answer counts even where it cannot be kept.
+        // Whoever waits for the answer gets it even where it cannot be kept, and is told that.
         if let Err(error) = self.directory.write(FILE, &self.found) {
             self.found.partial = true;
             self.found.trouble.push(Causes(&error).to_string());

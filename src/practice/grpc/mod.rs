@@ -9,6 +9,7 @@ mod collections;
 mod connections;
 mod rows;
 mod service;
+mod tracing;
 
 pub(super) use connections::serve;
 pub(super) use service::Service;
