@@ -165,3 +165,19 @@ fn the_law_of_four_servers_has_their_rate_and_no_more_than_four_of_them_are_of_u
     assert!((30.0..=75.0).contains(&value("lambda_per_s")), "{found:#}");
     assert!(value("sigma") + value("kappa") > 0.0, "{found:#}");
 }
+
+#[test]
+fn a_target_that_turns_requests_away_fast_does_not_keep_up_unless_an_slo_allows_it() {
+    let here = folder("short.toml", SHORT);
+    let refusing = ["--set", "practice.errors={ RESOURCE_EXHAUSTED = 0.5 }", "--slo", "readers.response.p99 < 10s"];
+    let rates = ["--from", "100/s", "--max", "100/s", "--confirm", "1s", "--json", "--quiet"];
+    let output = capacity(here.path(), &[&refusing[..], &rates].concat());
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
+    assert_ne!(found["verdict"], "above-max", "{found:#}");
+    let first = &found["probes"][0];
+    assert_eq!(first["passed"], false, "{first:#}");
+    assert!(first["why"].as_str().unwrap().contains("failed)"), "{first:#}");
+    let allowed = capacity(here.path(), &[&refusing[..], &["--slo", "errors < 90%"], &rates].concat());
+    let found: Value = serde_json::from_slice(&allowed.stdout).unwrap_or_else(|_| panic!("{}", said(&allowed)));
+    assert_eq!((found["verdict"].as_str(), allowed.status.code()), (Some("above-max"), Some(0)), "{found:#}");
+}

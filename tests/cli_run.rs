@@ -119,7 +119,9 @@ fn ctrl_c_leaves_a_whole_result_that_says_it_is_partial() {
         assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
         std::thread::yield_now();
     }
+    // As from a terminal and `timeout` at once: one wish.
     signal(&child, Signal::INT);
+    signal(&child, Signal::TERM);
     let ended = child.wait_with_output().unwrap();
     let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((document["partial"].as_bool(), ended.status.code()), (Some(true), Some(2)));

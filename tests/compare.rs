@@ -174,6 +174,18 @@ fn the_outcome_is_there_for_people_and_for_ci_systems() {
 }
 
 #[test]
+fn what_would_be_told_twice_is_refused() {
+    let here = tempfile::tempdir().unwrap();
+    let (base, candidate) = (runs(here.path(), 1, &[10.0, 10.1]), runs(here.path(), 10, &[10.0, 10.1]));
+    let p50 = "readers.response.p50";
+    for (more, words) in [(vec!["--metric", p50, "--metric", p50], "given twice"), (vec!["--markdown", "-", "--json"], "standard output")] {
+        let ended = compare(&[&names(&base)[..], &["--candidate"], &names(&candidate)[..], &more].concat());
+        assert_eq!((ended.status.code(), ended.stdout.is_empty()), (Some(2), true), "{more:?}");
+        assert!(text(&ended.stderr).contains(words), "{}", text(&ended.stderr));
+    }
+}
+
+#[test]
 fn what_more_it_would_take_is_counted_in_runs_a_side_where_runs_were_compared() {
     let here = tempfile::tempdir().unwrap();
     let (base, candidate) = (runs(here.path(), 1, &[10.0, 10.5, 9.5, 10.0]), runs(here.path(), 10, &[10.0, 10.5, 9.5]));

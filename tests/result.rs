@@ -74,6 +74,13 @@ fn a_run_that_ended_reads_back_as_it_was_written() {
     let lines = std::fs::read_to_string(&requests).unwrap();
     std::fs::write(&requests, &lines[..lines.len() - 3]).unwrap();
     assert!(stored.requests().unwrap_err().to_string().contains("`requests.jsonl` holds 3 of 4 requests; copy the whole"));
+    std::fs::write(run.path().join("latency.hlog"), "").unwrap();
+    let mut counted = document.clone();
+    counted.streams[0].response.count = 300;
+    run.write_document(&counted).unwrap();
+    let error = result::read(run.path()).unwrap().check_whole().unwrap_err().to_string();
+    assert!(error.contains("`latency.hlog` holds 0 of 300 requests of `readers`"), "{error}");
+    run.write_document(&document).unwrap();
     std::fs::remove_file(run.path().join("latency.hlog")).unwrap();
     let error = result::read(run.path()).unwrap().check_whole().unwrap_err().to_string();
     assert!(error.contains("only half there: `latency.hlog` is missing"), "{error}");

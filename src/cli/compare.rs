@@ -19,6 +19,9 @@ use super::series;
 
 pub(super) fn run(arguments: &CompareArguments) -> Result<Status, CliError> {
     let metrics = metrics(&arguments.metric)?;
+    if arguments.json && to_standard_output(arguments) {
+        return Err(CliError::Usage("--markdown - and --json would both write to standard output: give one of them a file".to_owned()));
+    }
     // Where the outcome is to go shows before anything is measured.
     check_place(arguments.markdown.as_deref())?;
     check_place(arguments.junit.as_deref())?;
@@ -35,6 +38,9 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<Status, CliError> {
 }
 
 fn metrics(names: &[String]) -> Result<Vec<Metric>, CliError> {
+    if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
+        return Err(CliError::Usage(format!("--metric {twice} is given twice: it would widen all intervals and tell nothing more")));
+    }
     names.iter().map(|name| name.parse().map_err(|error| CliError::Compare(CompareError::Metric(error)))).collect()
 }
 
@@ -110,10 +116,14 @@ fn live(arguments: &CompareArguments, metrics: Vec<Metric>) -> Result<Comparison
     Ok(found?)
 }
 
+fn to_standard_output(arguments: &CompareArguments) -> bool {
+    arguments.markdown.as_deref().is_some_and(|path| path == Path::new("-"))
+}
+
 fn print(found: &Comparison, arguments: &CompareArguments) -> Result<(), CliError> {
     let directory = found.base.runs.first().and_then(|run| run.parent()).filter(|_| found.max_rounds.is_some());
     let look = |terminal| Look { colours: colours(terminal), directory };
-    let markdown_out = arguments.markdown.as_deref().is_some_and(|path| path == Path::new("-"));
+    let markdown_out = to_standard_output(arguments);
     if arguments.json {
         if !arguments.quiet {
             // Where standard error is closed there is nobody to tell.

@@ -6,9 +6,14 @@ use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::clock::now;
 use crate::load::Stop;
+use crate::units::Nanos;
 
 use super::exit::CliError;
+
+/// Signals closer to each other than this count as one: nobody presses Ctrl-C twice so fast.
+const ONE_WISH: Nanos = Nanos::from_millis(100);
 
 /// Calls `react` with 1, 2, … at each Ctrl-C or SIGTERM, on a thread of its own, until the process ends.
 pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
@@ -27,6 +32,7 @@ pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Resu
             let _ = ready.send(report);
             let Some((mut interrupt, mut terminate)) = pair else { return };
             let mut times = 0;
+            let mut last = None;
             loop {
                 std::future::poll_fn(|context| {
                     if interrupt.poll_recv(context).is_ready() {
@@ -35,8 +41,13 @@ pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Resu
                     terminate.poll_recv(context).map(|_| ())
                 })
                 .await;
-                times += 1;
-                react(times);
+                // `timeout` and others signal the process and its group, one right after the other: that is one wish.
+                let present = now();
+                if last.is_none_or(|last| present.since(last) >= ONE_WISH) {
+                    times += 1;
+                    react(times);
+                }
+                last = Some(present);
             }
         });
     })?;

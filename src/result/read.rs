@@ -62,7 +62,12 @@ impl StoredRun {
         }
         // More than the document counts is another matter: the log of a newer version may hold more tags.
         self.document.streams.iter().find_map(|stream| {
-            let (logged, counted) = (self.times.get(&stream.name)?.response.count(), stream.response.count);
+            let logged = match self.times.get(&stream.name) {
+                Some(times) => times.response.count(),
+                None if self.document.output.intervals.unwrap_or(0) > 0 => 0,
+                None => return None,
+            };
+            let counted = stream.response.count;
             (logged < counted).then(|| format!("`{LATENCY_FILE}` holds {logged} of {counted} requests of `{}`", stream.name))
         })
     }

@@ -160,6 +160,7 @@ fn what_is_wrong_is_shown_where_it_was_typed() {
         ("[gates]", "[practice]\nstall = { for = \"1s\", every = \"1s\" }\n[gates]", "21:31", &["`stall.every` must be longer"]),
         ("[gates]", "[practice]\nslow_span = { nam = \"x\" }\n[gates]", "21:15", &["practice.slow_span: unknown key `nam`", "`name`"]),
         ("sample_fraction = 0.01", "endpoint = \"localhost\"", "19:12", &["trace.endpoint", "built-in"]),
+        ("sample_fraction = 0.01", "endpoint = \"http://localhost:99999\"", "19:12", &["trace.endpoint", "built-in"]),
     ] {
         assert!(RIGHT.contains(right), "{right}");
         let error = read_text(&RIGHT.replacen(right, wrong, 1)).expect_err(wrong);

@@ -140,7 +140,7 @@ fn explain_one(subject: &Subject, above: Above) -> Explained {
     };
     let Some(groups) = Groups::of(subject, above) else { return explained };
     explained.rows = rows(subject, &groups);
-    let judged = judge(subject, &groups, &explained.rows);
+    let judged = judge(subject, &groups, above, &explained.rows);
     explained.verdict = judged.verdict;
     explained.sentence = words::sentence(subject, above, &groups, &judged, &explained.rows);
     explained.advice = words::advice(subject, &groups, &judged);

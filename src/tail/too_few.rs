@@ -54,9 +54,9 @@ fn more_traces(subject: &Subject, groups: &Groups<'_>) -> String {
 
 /// The highest percentile at which the traces at hand say something; it is lower than the one asked for, where they did not.
 fn lower(subject: &Subject) -> Option<(Above, Groups<'_>)> {
-    LOWER.into_iter().map(Above::Quantile).filter_map(|above| Some((above, Groups::of(subject, above)?))).find(|(_, found)| {
+    LOWER.into_iter().map(Above::Quantile).filter_map(|above| Some((above, Groups::of(subject, above)?))).find(|(above, found)| {
         // Without rows to name one by, what is neither of the two is a tail with enough traces.
-        !matches!(judge(subject, found, &[]).verdict, Verdict::TooFew | Verdict::None)
+        !matches!(judge(subject, found, *above, &[]).verdict, Verdict::TooFew | Verdict::None)
     })
 }
 

@@ -1,5 +1,6 @@
 //! From rows to a verdict: one place, many, none, or too little to say.
 
+use super::above::Above;
 use super::attribution::Place;
 use super::estimate::Row;
 use super::groups::Groups;
@@ -62,10 +63,12 @@ pub(super) struct Judged {
     pub(super) immaterial: Option<Immaterial>,
 }
 
-pub(super) fn judge(subject: &Subject, groups: &Groups<'_>, rows: &[Row]) -> Judged {
+pub(super) fn judge(subject: &Subject, groups: &Groups<'_>, above: Above, rows: &[Row]) -> Judged {
+    let by_quantile = matches!(above, Above::Quantile(_));
     let of = |verdict, named, immaterial| Judged { verdict, named, immaterial };
-    // That there is no tail is known from all requests, however few are traced.
-    if let Some(why) = immaterial(subject, groups) {
+    // That there is no tail is known from all requests, however few are traced. That none lies above a percentile says that there are too
+    // few of them.
+    if let Some(why) = immaterial(subject, groups).filter(|why| *why != Immaterial::Empty || !by_quantile) {
         return of(Verdict::None, None, Some(why));
     }
     if groups.tail_figures.traced < FEWEST_TRACED || groups.typical_figures.traced == 0 {

@@ -303,6 +303,11 @@ mod tests {
         assert_eq!(few(&subject), "Too few traces to say: 7 of the 10 p99 searches are traced, and 10 are needed");
         subject.all = None;
         assert!(few(&subject).starts_with("Too few traces to say: there are "), "{}", few(&subject));
+        // Of fifty requests none lies above the one that is their p99; above a time that none took there is no tail.
+        let fifty: Vec<(u64, u64)> = (1..=50).map(|ms| (ms, 1)).collect();
+        let fifty = crate::tail::made::subject(&fifty, (1..=50).map(|ms| traced(100 * ms, 1.0, &[("Proxy-Search", ms)])).collect());
+        let of = |above: &str| explain(&[&fifty], above.parse().unwrap()).streams.remove(0);
+        assert_eq!((of("p99").verdict, of("1s").verdict), (Verdict::TooFew, Verdict::None), "{}", of("p99").sentence);
     }
 
     fn projected(above: &str, quantile: f64) -> String {

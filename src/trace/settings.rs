@@ -81,7 +81,13 @@ impl FromStr for Endpoint {
 /// Whether the text begins with http or https and names a host.
 fn is_web_url(text: &str) -> bool {
     let Ok(uri) = text.parse::<http::Uri>() else { return false };
-    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty()) && has_a_port_or_none(&uri)
+}
+
+/// What stands behind the host's colon is a port, 0 to 65535.
+fn has_a_port_or_none(uri: &http::Uri) -> bool {
+    let behind_the_host = uri.authority().map_or("", |authority| authority.as_str().rsplit(']').next().unwrap_or_default());
+    !behind_the_host.contains(':') || uri.port_u16().is_some()
 }
 
 fn jaeger_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {

@@ -13,7 +13,7 @@ Exit status:
   0  the rate was found, or the highest that was allowed still meets every SLO
   1  the lowest rate does not meet them
   2  nothing was measured: bad scenario or SLO, target out of reach, interrupted
-  3  the answer is known up to a rate only: the generator was the bottleneck, or the target went away; with --model usl no law could be fitted"
+  3  the answer is known up to a rate only: the generator was the bottleneck; with --model usl no law could be fitted"
     };
 }
 const CAPACITY_STATUS: &str = capacity_status!();

@@ -10,7 +10,8 @@ use crate::stats::growth::growth;
 use super::probe::{Ask, Shown};
 use super::slo::{Figure, Slo};
 
-/// A target that leaves more than this share of the requests without an answer does not keep up.
+/// A target that does not answer at least this share of the requests does not keep up. An answer that says no is none, unless an SLO says
+/// how many of those there may be: a queue that turns most requests away answers the others fast.
 const ANSWERED: f64 = 0.99;
 
 /// Response times that grow by more than this share of the time that passes: arrivals are over capacity by as much, whatever the
@@ -51,7 +52,8 @@ fn shown(document: &RunDocument, stream: &str, slos: &[Slo]) -> Shown {
         }
     }
     let found = document.stream(stream);
-    let plain = found.into_iter().flat_map(|stream| [unanswered(stream), backlog(stream, document)]).flatten();
+    let by_slo = slos.iter().any(|slo| matches!(slo.figure, Figure::Errors { .. }));
+    let plain = found.into_iter().flat_map(|stream| [unanswered(stream, by_slo), backlog(stream, document)]).flatten();
     for reason in plain {
         estimated = false;
         reasons.push(reason);
@@ -63,10 +65,12 @@ fn shown(document: &RunDocument, stream: &str, slos: &[Slo]) -> Shown {
     Shown::Failed { why: reasons.join("; "), estimated: estimated && answered, answered }
 }
 
-fn unanswered(stream: &Stream) -> Option<String> {
-    let answered = stream.ok + stream.failed;
+/// `by_slo`: an SLO judges the failed ones.
+fn unanswered(stream: &Stream, by_slo: bool) -> Option<String> {
+    let answered = stream.ok + if by_slo { stream.failed } else { 0 };
     let share = answered as f64 / stream.scheduled.max(1) as f64;
-    (share < ANSWERED).then(|| format!("{:.1} % of the requests that were due had an answer when the drain ended", share * 100.0))
+    let failed = if by_slo || stream.failed == 0 { String::new() } else { format!(" ({} failed)", stream.failed) };
+    (share < ANSWERED).then(|| format!("{:.1} % of the requests that were due had an answer when the drain ended{failed}", share * 100.0))
 }
 
 /// Response times that grow on and on mean a backlog that does.

@@ -61,7 +61,13 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
     for source in &mut sources {
         source.subject.slow_seconds = slow_seconds.get(&source.subject.name).cloned().unwrap_or_default();
     }
-    Ok(Answer::of(sources, &traces, question.above))
+    let mut answer = Answer::of(sources, &traces, question.above);
+    let partial = run.document.partial.then(|| "the run was broken off: requests that were under way then have no whole trace".to_owned());
+    let distrust = run.document.distrust().map(|why| format!("the run's figures are not to be trusted: {why}"));
+    for stream in &mut answer.explanation.streams {
+        stream.notes.extend(partial.iter().chain(&distrust).cloned());
+    }
+    Ok(answer)
 }
 
 /// What is known of a stream without its traces.

@@ -1,4 +1,4 @@
-//! The chain of the doctor for people: a line a link, and below the first broken one what to do.
+//! The chain of the doctor for people: a line a link, and below each broken one what to do.
 
 use std::io::{self, Write};
 
@@ -23,11 +23,11 @@ pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool
         };
         write!(out, "{mark} {:<width$}", link.name, width = COLUMN - 2)?;
         paragraph(out, "", &link.seen)?;
-        if first.is_some_and(|first| first.name == link.name) {
-            write!(out, "{:COLUMN$}", "")?;
-            paragraph(out, "cause: ", link.cause.as_deref().unwrap_or_default())?;
-            write!(out, "{:COLUMN$}", "")?;
-            paragraph(out, "change: ", link.fix.as_deref().unwrap_or_default())?;
+        for (label, text) in [("cause: ", &link.cause), ("change: ", &link.fix)] {
+            if let Some(text) = text.as_ref().filter(|_| link.ok == Some(false)) {
+                write!(out, "{:COLUMN$}", "")?;
+                paragraph(out, label, text)?;
+            }
         }
     }
     writeln!(out)?;
@@ -61,11 +61,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_broken_link_has_its_cause_and_what_to_change_below_it() {
+    fn each_broken_link_has_its_cause_and_what_to_change_below_it() {
         let link = |name: &str, ok, seen: &str| Link { name: name.to_owned(), ok, seen: seen.to_owned(), cause: None, fix: None };
         let broken =
             Link { cause: Some("it is shut".to_owned()), fix: Some("open it".to_owned()), ..link("collector", Some(false), "no answer") };
-        let links = vec![link("target", Some(true), "v2"), broken, link("clocks", None, "not looked at")];
+        let later = Link { name: "jaeger".to_owned(), seen: "silence".to_owned(), ..broken.clone() };
+        let links = vec![link("target", Some(true), "v2"), broken, link("clocks", None, "not looked at"), later];
         let diagnosis = Diagnosis { whole: false, links, trace_id: None, notes: Vec::new() };
         let mut out = Vec::new();
         write_diagnosis(&mut out, &diagnosis, false).unwrap();
@@ -75,6 +76,9 @@ mod tests {
                   cause: it is shut
                   change: open it
 - clocks          not looked at
+✗ jaeger          silence
+                  cause: it is shut
+                  change: open it
 
 The chain is broken at: collector.
 ";
