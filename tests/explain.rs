@@ -174,7 +174,21 @@ fn bad_input(run: &Run) {
     let half = tempfile::tempdir().unwrap();
     fs::copy(run.path.join("run.json"), half.path().join("run.json")).unwrap();
     let cut = half.path().display().to_string();
+    let [spans_cut, no_spans] = [true, false].map(|cut| {
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["run.json", "latency.hlog", "requests.jsonl"] {
+            fs::copy(run.path.join(file), copy.path().join(file)).unwrap();
+        }
+        if cut {
+            let whole = fs::read(&spans).unwrap();
+            fs::write(copy.path().join("spans.jsonl"), &whole[..whole.len() / 2]).unwrap();
+        }
+        copy
+    });
+    let [spans_cut_path, no_spans_path] = [&spans_cut, &no_spans].map(|copy| copy.path().display().to_string());
     for (arguments, words) in [
+        (vec!["explain", spans_cut_path.as_str()], vec!["only half there", "`spans.jsonl` ends in the middle"]),
+        (vec!["explain", no_spans_path.as_str()], vec!["only half there", "`spans.jsonl` is missing"]),
         (vec!["explain", "nowhere"], vec!["nowhere", "run directory"]),
         (vec!["explain", path.as_str(), "--stream", "writers"], vec!["`writers`", "`readers`"]),
         (vec!["explain", path.as_str(), "--above", "p100"], vec!["p99.9", "50ms"]),

@@ -1,6 +1,8 @@
 //! Reads a run directory, whole or what is left of one.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::hlog::{self, Ending, Times};
@@ -77,6 +79,32 @@ impl StoredRun {
     pub fn spans_file(&self) -> Option<PathBuf> {
         let path = self.path.join(SPANS_FILE);
         path.exists().then_some(path)
+    }
+
+    /// Whether the spans that a run which ended as planned has kept are there, to the end of their last line.
+    ///
+    /// # Errors
+    /// Where they are not, or the file cannot be read.
+    pub fn check_spans(&self) -> Result<(), ResultError> {
+        if self.document.partial || self.document.output.spans_kept == 0 {
+            return Ok(());
+        }
+        let Some(path) = self.spans_file() else { return Err(self.incomplete(format!("`{SPANS_FILE}` is missing"))) };
+        let last = || {
+            let mut file = File::open(&path)?;
+            if file.metadata()?.len() == 0 {
+                return Ok(None);
+            }
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            Ok(Some(last[0]))
+        };
+        match last().map_err(ResultError::read(&path))? {
+            Some(b'\n') => Ok(()),
+            Some(_) => Err(self.incomplete(format!("`{SPANS_FILE}` ends in the middle of a line"))),
+            None => Err(self.incomplete(format!("`{SPANS_FILE}` is empty"))),
+        }
     }
 
     /// The interval log, where there is one.

@@ -101,18 +101,18 @@ enum Way {
 impl Way {
     fn of(run: &StoredRun) -> Result<Self, ExplainError> {
         if run.spans_file().is_some_and(|file| std::fs::metadata(file).is_ok_and(|file| file.len() > 0)) {
+            run.check_spans()?;
             return Ok(Self::File);
         }
         let none = |why: &str| ExplainError::NoTraces { path: run.path.clone(), why: why.to_owned() };
         if run.document.trace.sampled == 0 && !run.document.partial {
             return Err(none("no request was sampled; run with `trace.sample_fraction` above 0 (--set trace.sample_fraction=0.1)"));
         }
-        match run.document.plan["trace"]["jaeger"].as_str() {
-            Some(url) => Ok(Self::Jaeger(Jaeger::new(url)?)),
-            None => Err(none(
-                "its spans went elsewhere; run with `trace.endpoint = \"built-in\"`, or name the Jaeger that has them in `trace.jaeger`",
-            )),
+        if let Some(url) = run.document.plan["trace"]["jaeger"].as_str() {
+            return Ok(Self::Jaeger(Jaeger::new(url)?));
         }
+        run.check_spans()?;
+        Err(none("its spans went elsewhere; run with `trace.endpoint = \"built-in\"`, or name the Jaeger that has them in `trace.jaeger`"))
     }
 
     fn traces(&self, run: &StoredRun, chosen: &[Vec<(&Request, f64)>]) -> Result<Vec<Trace>, ExplainError> {
