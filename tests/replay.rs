@@ -1,7 +1,12 @@
 //! `replay` against a practice target where it is known which requests are slow by nature: those whose query decides it.
 
+#![cfg(unix)]
+
+mod typed;
+
 use std::path::Path;
 
+use serde_json::Value;
 use tailtrace::experiment::{Beside, Nobody, Replay, ReplayError, ReplayOutcome, ReplaySettings, RunOptions, Verdict, run};
 use tailtrace::load::Stop;
 use tailtrace::practice::SlowKey;
@@ -9,6 +14,7 @@ use tailtrace::result::{self, StoredRun};
 use tailtrace::scenario::{self, Overrides, Plan};
 use tailtrace::wire::common::{PlaceholderGroup, PlaceholderType, PlaceholderValue};
 use tailtrace::workload::{Seed, Vectors};
+use typed::{command, folder, text};
 
 use prost::Message as _;
 
@@ -163,4 +169,33 @@ fn streams_that_write_are_left_out_and_said_to_be() {
     assert!(seed.contains("--set changes seed"), "{seed}");
     let same = scenario::reread(&plan, "the plan", &Overrides { set: vec!["load.lanes=2".into()], seed: None }).unwrap();
     assert_eq!(same, Plan { load: tailtrace::scenario::Load { lanes: scenario::Lanes::Count(2), ..plan.load.clone() }, ..plan });
+}
+
+/// One search in five waits 250 ms in one span, in the run as in the replay: of the 200 repeats 40 on average are slow again, and fewer
+/// than the ten that an explanation needs once in 10^10 times. 250 ms are so long that a machine has to scatter by a fifth of them by
+/// itself before they are no tail.
+#[test]
+fn a_replay_ends_with_what_the_explain_command_that_it_prints_answers() {
+    let here = folder("s.toml", SCENARIO);
+    let slow = r#"practice.slow_span={ name = "Delegator-waitTSafe", fraction = 0.2, by = "250ms" }"#;
+    let set = ["load.duration=1s", "readers.rate=100/s", "practice.slow_key.fraction=0", slow];
+    let set = set.iter().flat_map(|key| ["--set", key]);
+    let run = command(here.path(), &["run", "s.toml", "--quiet", "--seed", "11"]).args(set).output().unwrap();
+    let stored = text(&run.stdout);
+    let replay = ["replay", stored.trim(), "--top", "5", "--times", "20", "--rate", "100/s", "--seed", "1", "--json"];
+    let replayed = command(here.path(), &replay).output().unwrap();
+    let document: Value = serde_json::from_slice(&replayed.stdout).unwrap_or_else(|_| panic!("{}", text(&replayed.stderr)));
+    let explained = &document["streams"][0]["explained"];
+    assert_eq!((&explained["named"], &explained["rows"][0]["span"]), (&"Delegator-waitTSafe".into(), &"Delegator-waitTSafe".into()));
+
+    // For people the sentence, and the command that shows all of it.
+    let shown = text(&replayed.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(shown.contains(explained["sentence"].as_str().unwrap()), "{shown}");
+    let next: Vec<&str> = shown.split(" next tailtrace ").nth(1).unwrap().split(' ').collect();
+    let answered = command(here.path(), &next).arg("--json").output().unwrap();
+    let answer: Value = serde_json::from_slice(&answered.stdout).unwrap_or_else(|_| panic!("{next:?}: {}", text(&answered.stderr)));
+    assert_eq!(answer["streams"], Value::Array(vec![explained.clone()]));
+    // What is kept is what was printed.
+    let kept = here.path().join(document["run_directory"].as_str().unwrap()).join("replay.json");
+    assert_eq!(serde_json::from_slice::<Value>(&std::fs::read(kept).unwrap()).unwrap(), document);
 }

@@ -105,8 +105,8 @@ pub(super) struct MeasuringArguments {
 ///
 /// Takes the slowest requests of a run directory, byte for byte, and as many typical ones; sends each so many times in one random
 /// order, all traced, under the run's load or alone; and says of each slow one whether it is slow each time (look at what it asks for) or
-/// was slow that once (look at what went on). Requests that write are not sent again. The repeats are a run with a directory of its
-/// own, which `explain` reads.
+/// was slow that once (look at what went on). Ends with what `explain` says of the repeats that were slow again. Requests that write are
+/// not sent again. The repeats are a run with a directory of its own.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   tailtrace replay results/20260301T093000Z-quickstart-1f2e3d4c

@@ -2,10 +2,9 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::experiment::explain::{Question, explain_run};
+use crate::experiment::explain::{Question, explain_at_hand};
 use crate::experiment::{self, RunOptions, RunOutcome};
 use crate::report::{self, ExplainLook, Look};
-use crate::result::SPANS_FILE;
 use crate::result::model::{RunDocument, Trust};
 use crate::scenario;
 use crate::trace::process_environment;
@@ -40,16 +39,14 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Status, CliError> {
 /// The summary, and why the slow requests were slow where their traces are in the run directory.
 fn summary(out: &mut dyn io::Write, outcome: &RunOutcome, colours: bool) -> io::Result<()> {
     report::write_text(out, &outcome.document, Look { colours, directory: Some(&outcome.directory) })?;
-    if outcome.document.trace.sampled == 0 || !outcome.directory.join(SPANS_FILE).exists() {
-        return Ok(());
-    }
-    match explain_run(&outcome.directory, &Question::default()) {
-        Ok(answer) => {
+    match explain_at_hand(&outcome.directory, &outcome.document, &Question::default()) {
+        None => Ok(()),
+        Some(Ok(answer)) => {
             writeln!(out)?;
             report::write_explanation(out, &answer.explanation, ExplainLook { colours, short: true })
         }
         // What was measured stands, whether it can be explained or not.
-        Err(error) => writeln!(out, "\nwhy slow    cannot be explained here: {}", Causes(&error)),
+        Some(Err(error)) => writeln!(out, "\nwhy slow    cannot be explained here: {}", Causes(&error)),
     }
 }
 

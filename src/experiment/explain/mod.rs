@@ -10,6 +10,8 @@ mod stored;
 use std::collections::HashMap;
 use std::path::Path;
 
+use crate::result::SPANS_FILE;
+use crate::result::model::RunDocument;
 use crate::tail::jaeger::JaegerError;
 use crate::tail::traces::{self, Trace};
 use crate::tail::{self, Above, ClientSpan, Explanation, FoldedBy, Subject, Thresholds, Verdict, Weighted};
@@ -111,6 +113,13 @@ impl Answer {
 /// Explains a run from its directory; its traces are those in it, or else those in the Jaeger that its plan names.
 pub fn explain_run(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
     stored::explain(path, question)
+}
+
+/// As [`explain_run`] where the run's traces are at hand, in its directory; `None` where nothing was sampled or its spans went elsewhere.
+#[must_use]
+pub fn explain_at_hand(path: &Path, run: &RunDocument, question: &Question) -> Option<Result<Answer, ExplainError>> {
+    let at_hand = run.trace.sampled > 0 && path.join(SPANS_FILE).exists();
+    at_hand.then(|| explain_run(path, question))
 }
 
 /// Explains traces of any client, saved in a file or in the files of a directory.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::result::model::{RunDocument, Trust};
+use crate::tail::Explained;
+use crate::units::Nanos;
 
 use super::choose::{OfStream, Original};
 use super::repeats::{OfOrder, Repeat};
@@ -45,6 +47,9 @@ pub struct ReplayDocument {
     pub trust: Trust,
     /// It was stopped early, and so were some repeats.
     pub partial: bool,
+    /// What went wrong afterwards and changes no verdict.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trouble: Vec<String>,
 }
 
 /// One slow request.
@@ -106,6 +111,17 @@ pub struct ReplayedStream {
     pub slow_above_ns: Option<u64>,
     /// Where the typical ones come from.
     pub typical_from: TypicalFrom,
+    /// What `explain` says of the repeats that were slow again; `null` where their traces are not at hand.
+    #[serde(default)]
+    pub explained: Option<Explained>,
+}
+
+impl ReplayedStream {
+    /// Where the tail of an explanation begins: at repeats that were slow again. In whole microseconds, for nobody types more.
+    #[must_use]
+    pub fn explain_above(&self) -> Option<Nanos> {
+        self.slow_above_ns.map(|above| Nanos(above / 1_000 * 1_000))
+    }
 }
 
 /// Where typical requests come from.
@@ -204,6 +220,7 @@ pub(super) fn document(replay: &Replay, collected: Vec<OfOrder>, run: &RunDocume
         run_directory: String::new(),
         trust: run.trust,
         partial: run.partial,
+        trouble: Vec::new(),
     }
 }
 
@@ -237,6 +254,7 @@ impl Ended<'_> {
             typical_median_ns,
             slow_above_ns: typical_median_ns.zip(margin).map(|(median, margin)| median + margin),
             typical_from: self.of.typical_from,
+            explained: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Each of the N slowest is sent K times again, byte for byte, and as many typical ones beside it; all in one random order, at a gentle
 //! rate, all traced, under the load of the run or alone. A rank test across the repeats then says which kind each was. The repeats are a
 //! run of their own with a directory like any other: the streams of the plan, and for each stream with slow requests one more whose
-//! request number n is the n-th of that order.
+//! request number n is the n-th of that order. What the repeats that were slow again waited for is `explain`'s answer.
 
 mod choose;
 mod document;
@@ -18,10 +18,12 @@ use std::path::{Path, PathBuf};
 use crate::result::model::RunDocument;
 use crate::result::{REPLAY_FILE, ResultError, StoredRun};
 use crate::scenario::Plan;
-use crate::units::Rate;
+use crate::tail::Above;
+use crate::units::{Causes, Rate};
 
+use super::explain::{Question, explain_at_hand};
 use super::observer::Observer;
-use super::run::{RunOptions, run_with};
+use super::run::{RunOptions, RunOutcome, run_with};
 
 use choose::Chosen;
 use order::Sent;
@@ -132,7 +134,7 @@ impl Replay {
         &self.plan
     }
 
-    /// Runs it, judges, and writes `replay.json` into the run's directory.
+    /// Runs it, judges, explains, and writes `replay.json` into the run's directory.
     ///
     /// # Errors
     /// Where nothing could be measured.
@@ -142,8 +144,24 @@ impl Replay {
         let outcome = run_with(&self.plan, &sending, options, None, observer)?;
         let mut replay = document::document(&self, collected.take(), &outcome.document);
         replay.run_directory = outcome.directory.display().to_string();
+        // Reading the traces takes a while: the verdicts are kept before.
+        write(&outcome.directory, &replay)?;
+        explain(&mut replay, &outcome);
         write(&outcome.directory, &replay)?;
         Ok(ReplayOutcome { replay, run: outcome.document, directory: outcome.directory })
+    }
+}
+
+/// What each stream's repeats that were slow again waited for, where their traces are at hand.
+fn explain(replay: &mut ReplayDocument, outcome: &RunOutcome) {
+    for stream in &mut replay.streams {
+        let Some(above) = stream.explain_above() else { continue };
+        let question = Question { above: Above::Time(above), stream: Some(stream.replayed_as.clone()) };
+        match explain_at_hand(&outcome.directory, &outcome.document, &question) {
+            None => {}
+            Some(Ok(answer)) => stream.explained = answer.explanation.streams.into_iter().next(),
+            Some(Err(error)) => replay.trouble.push(format!("{} cannot be explained: {}", stream.replayed_as, Causes(&error))),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::experiment::capacity::{Capacity, Estimated, Point, ProbeRow, Purpose, Scaling, Verdict};
 
 use super::Look;
-use super::layout::{INDENT, Paint, labelled, rate, table, time};
+use super::layout::{INDENT, Paint, labelled, labelled_all, rate, table, time};
 
 /// Writes what a search for capacity found.
 pub fn write_capacity(out: &mut dyn Write, found: &Capacity, look: Look<'_>) -> io::Result<()> {
@@ -117,9 +117,7 @@ pub fn write_scaling(out: &mut dyn Write, found: &Scaling, look: Look<'_>) -> io
 }
 
 fn trouble_and_files(out: &mut dyn Write, trouble: &[String], look: Look<'_>) -> io::Result<()> {
-    for (at, text) in trouble.iter().enumerate() {
-        out.write_all(labelled(if at == 0 { "trouble" } else { "" }, text).as_bytes())?;
-    }
+    out.write_all(labelled_all("trouble", trouble).as_bytes())?;
     if let Some(directory) = look.directory {
         writeln!(out, "{:<INDENT$}{}", "files", directory.display())?;
     }

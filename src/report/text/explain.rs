@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::tail::{Explained, Explanation, Oddities, Row, Verdict};
 use crate::units::Nanos;
 
-use super::layout::{INDENT, Paint, count, labelled, plural, table, time};
+use super::layout::{INDENT, Paint, count, labelled, labelled_all, plural, table, time};
 use super::waterfall::{WaterfallLook, write_waterfall};
 
 /// How an explanation looks.
@@ -26,7 +26,12 @@ const WORTH_A_ROW: f64 = 0.005;
 
 /// Writes it, stream by stream.
 pub fn write_explanation(out: &mut dyn Write, explanation: &Explanation, look: ExplainLook) -> io::Result<()> {
-    for (at, explained) in explanation.streams.iter().enumerate() {
+    write_explained(out, &explanation.streams.iter().collect::<Vec<_>>(), look)
+}
+
+/// Writes these streams' parts of an explanation.
+pub(super) fn write_explained(out: &mut dyn Write, streams: &[&Explained], look: ExplainLook) -> io::Result<()> {
+    for (at, explained) in streams.iter().enumerate() {
         if at > 0 {
             writeln!(out)?;
         }
@@ -49,9 +54,7 @@ fn write_one(out: &mut dyn Write, explained: &Explained, look: ExplainLook) -> i
     if explained.tail.traced > 0 && (!look.short || !matches!(explained.verdict, Verdict::None | Verdict::TooFew)) {
         out.write_all(table(&rows(explained, if look.short { ROWS_SHORT } else { ROWS }), 2).as_bytes())?;
     }
-    for (at, note) in explained.notes.iter().enumerate() {
-        out.write_all(labelled(if at == 0 { "  note" } else { "" }, note).as_bytes())?;
-    }
+    out.write_all(labelled_all("  note", &explained.notes).as_bytes())?;
     if look.short {
         return Ok(());
     }

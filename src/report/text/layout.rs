@@ -52,6 +52,11 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
+/// Texts under one label, which stands beside the first.
+pub(super) fn labelled_all(label: &str, texts: &[String]) -> String {
+    texts.iter().enumerate().map(|(at, text)| labelled(if at == 0 { label } else { "" }, text)).collect()
+}
+
 /// `1 lane`, `2 lanes`.
 pub(super) fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })

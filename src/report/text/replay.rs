@@ -1,12 +1,14 @@
-//! The verdicts of a replay for people: a sentence, then a line a request.
+//! The verdicts of a replay for people: a sentence, a line a request, and what those that were slow again waited for.
 
 use std::io::{self, Write};
 
 use crate::experiment::{Beside, ReplayDocument, Replayed, TypicalFrom, Verdict};
 use crate::result::model::Trust;
+use crate::tail::Explained;
 use crate::units::Nanos;
 
-use super::layout::{INDENT, Paint, labelled, plural, table, time};
+use super::explain::{ExplainLook, write_explained};
+use super::layout::{INDENT, Paint, labelled, labelled_all, plural, table, time};
 
 /// Writes the verdicts.
 pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, colours: bool) -> io::Result<()> {
@@ -47,9 +49,14 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, colours: bool)
     };
     writeln!(out, "{:<INDENT$}{trust}", "trust")?;
     writeln!(out, "{:<INDENT$}{}", "files", replay.run_directory)?;
-    for (stream, above) in replay.streams.iter().filter_map(|stream| Some((stream, stream.slow_above_ns?))) {
-        // Whole microseconds: nobody types more.
-        let above = Nanos(above / 1_000 * 1_000);
+    out.write_all(labelled_all("trouble", &replay.trouble).as_bytes())?;
+    let explained: Vec<&Explained> = replay.streams.iter().filter_map(|stream| stream.explained.as_ref()).collect();
+    if !explained.is_empty() {
+        writeln!(out)?;
+        write_explained(out, &explained, ExplainLook { colours, short: true })?;
+        writeln!(out)?;
+    }
+    for (stream, above) in replay.streams.iter().filter_map(|stream| Some((stream, stream.explain_above()?))) {
         let command = format!("tailtrace explain {} --stream {} --above {above}", replay.run_directory, stream.replayed_as);
         out.write_all(labelled("next", &command).as_bytes())?;
     }
