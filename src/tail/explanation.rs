@@ -7,7 +7,7 @@ use super::above::Above;
 use super::attribution::Oddities;
 use super::estimate::{Row, rows};
 use super::groups::{Group, Groups};
-use super::representative::{Difference, differences};
+use super::representative::{Difference, by_stream, differences};
 use super::subject::Subject;
 use super::verdict::{Verdict, judge};
 use super::what_if::{WhatIf, what_if};
@@ -116,10 +116,17 @@ impl Explained {
 #[must_use]
 pub fn explain(subjects: &[&Subject], above: Above) -> Explanation {
     let known = subjects.iter().any(|subject| subject.all.is_some());
-    Explanation { streams: subjects.iter().map(|subject| explain_one(subject, above)).collect(), method: Method::of(known) }
+    let groups: Vec<Option<Groups<'_>>> = subjects.iter().map(|subject| Groups::of(subject, above)).collect();
+    let between = by_stream(subjects, &groups);
+    let each = subjects.iter().zip(groups).zip(between);
+    Explanation {
+        streams: each.map(|((subject, groups), other)| explain_one(subject, above, groups, other)).collect(),
+        method: Method::of(known),
+    }
 }
 
-fn explain_one(subject: &Subject, above: Above) -> Explained {
+/// `of_others`: how it differs from the other streams.
+fn explain_one(subject: &Subject, above: Above, groups: Option<Groups<'_>>, of_others: Option<Difference>) -> Explained {
     let mut explained = Explained {
         name: subject.name.clone(),
         operation: subject.operation.clone(),
@@ -138,7 +145,7 @@ fn explain_one(subject: &Subject, above: Above) -> Explained {
         oddities: subject.oddities,
         waterfalls: Waterfalls::default(),
     };
-    let Some(groups) = Groups::of(subject, above) else { return explained };
+    let Some(groups) = groups else { return explained };
     explained.rows = rows(subject, &groups);
     let judged = judge(subject, &groups, above, &explained.rows);
     explained.verdict = judged.verdict;
@@ -150,6 +157,7 @@ fn explain_one(subject: &Subject, above: Above) -> Explained {
     }
     explained.named = judged.named.map(|place| place.span);
     explained.representativeness = differences(subject, &groups);
+    explained.representativeness.extend(of_others);
     explained.notes = words::notes(subject, &explained);
     explained.tail = groups.tail_figures;
     explained.typical = groups.typical_figures;

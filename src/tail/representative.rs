@@ -1,7 +1,9 @@
-//! Are the traced slow requests like those that nobody traced? All slow ones are known by number, length and second from the
-//! histograms; where the traced ones are others, what is said of them is not said of the tail.
+//! Are the traced slow requests like those that nobody traced? All slow ones are known by number, length, second and stream from
+//! the histograms; where the traced ones are others, what is said of them is not said of the tail.
 //!
 //! Each check asks for the size of the difference first and for its significance second.
+
+mod stream;
 
 use crate::stats::weighted::{effective_count, poisson_sum};
 
@@ -9,6 +11,8 @@ use super::clumps::clumps;
 use super::estimate::{Value, heaviest, mean_of};
 use super::groups::Groups;
 use super::subject::{Subject, Traced};
+
+pub(super) use stream::by_stream;
 
 /// A difference is not chance with this confidence, each.
 const CONFIDENCE: f64 = 0.999;
@@ -29,6 +33,8 @@ pub enum About {
     Latency,
     /// When they were.
     Time,
+    /// Of which of the run's streams they were.
+    Stream,
 }
 
 /// The traced slow requests differ from all slow ones.
@@ -36,13 +42,14 @@ pub enum About {
 pub struct Difference {
     /// In what.
     pub about: About,
-    /// The figure of the traced ones: a number, ns, or the largest distance of the two distributions.
+    /// The figure of the traced ones: a number, ns, the largest distance of the two distributions, or this stream's part of all
+    /// streams' slow requests.
     pub traced: f64,
     /// The figure of all; of a distance the largest that is alike.
     pub all: f64,
 }
 
-/// What differs; nothing where all requests are not known, or none is traced.
+/// What differs within one stream; nothing where all requests are not known, or none is traced.
 pub(super) fn differences(subject: &Subject, groups: &Groups<'_>) -> Vec<Difference> {
     if subject.all.is_none() || groups.tail.is_empty() {
         return Vec::new();
