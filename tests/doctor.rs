@@ -1,5 +1,9 @@
 //! `doctor` against chains that are whole, and chains that are broken on purpose at each link.
 
+#![cfg(unix)]
+
+mod typed;
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
@@ -12,6 +16,7 @@ use tailtrace::tail::traces;
 use tailtrace::trace::collector::{Collector, SpanSink, TracesData, json_line};
 use tailtrace::trace::{Destination, STANDALONE, ServerSpanExporter};
 use tailtrace::units::Nanos;
+use typed::{command, folder, text};
 
 const SCENARIO: &str = "[target]\nuri = \"practice\"\n[[stream]]\nname = \"readers\"\noperation = \"search\"\nrate = \"10/s\"\n";
 
@@ -190,6 +195,26 @@ fn a_stack_elsewhere_is_whole_in_its_jaeger() {
     let blind = doctor(&stack.set(&[]));
     assert!(!blind.whole && blind.first_broken().is_none() && link(&blind, "server spans").ok.is_none(), "{blind:#?}");
     assert!(link(&blind, "server spans").seen.contains("trace.jaeger"));
+    stack.end();
+}
+
+/// Milvus's spans go to a collector that keeps them to itself, and no Jaeger is named: nothing is seen to be broken, and nothing is shown
+/// to be whole.
+#[test]
+fn what_nobody_can_look_at_is_neither_whole_nor_broken_and_has_the_status_of_what_could_not_be_checked() {
+    let stack = Stack::new(To::Own, Nanos::ZERO);
+    let here = folder("s.toml", SCENARIO);
+    let management = format!("http://{}", closed());
+    let typed = |more: &[String]| {
+        let set = stack.set(more).into_iter().flat_map(|key| ["--set".to_owned(), key]);
+        command(here.path(), &["doctor", "s.toml", "--within", "1s", "--management", &management, "--json"]).args(set).output().unwrap()
+    };
+    let blind = typed(&[]);
+    let diagnosis: Diagnosis = serde_json::from_slice(&blind.stdout).unwrap_or_else(|_| panic!("{}", text(&blind.stderr)));
+    assert_eq!((blind.status.code(), diagnosis.whole, link(&diagnosis, "server spans").ok), (Some(2), false, None), "{diagnosis:#?}");
+    // The same chain with a Jaeger that shows what the collector took is whole.
+    let seen = typed(&[stack.jaeger(&[])]);
+    assert_eq!(seen.status.code(), Some(0), "{}{}", text(&seen.stdout), text(&seen.stderr));
     stack.end();
 }
 
