@@ -110,10 +110,15 @@ const OWN: [&str; 2] = ["network and client", "waiting in the generator"];
 /// So much of the excess the client's own rows may hold without a word.
 const LITTLE: f64 = 0.05;
 
+/// However much the client's own rows hold, the span that was slowed holds so much of the whole. With two busy loops beside the tests on two
+/// cores the least was 88 %.
+const LEAST_SHARE: f64 = 0.75;
+
 /// Its first row is this span, with at least nine tenths of the excess; it is named; and the rows of both groups add up.
 ///
 /// Of a delay *d* that was put there, and *m* that the machine adds in the client's own rows meanwhile, the span's share of the whole
-/// cannot be more than *d*/(*d* + *m*) = 1 − their share: where that is not little, nine tenths are asked of what it leaves.
+/// cannot be more than *d*/(*d* + *m*) = 1 − their share: where that is not little, nine tenths are asked of what it leaves, and
+/// [`LEAST_SHARE`] of the whole.
 fn names(stream: &Value, span: &str) {
     let rows = stream["rows"].as_array().unwrap();
     let first = &rows[0];
@@ -122,7 +127,7 @@ fn names(stream: &Value, span: &str) {
     let share = |row: &Value| row["share"].as_f64().unwrap();
     let machine: f64 = rows.iter().filter(|row| row["span"] != span && OWN.iter().any(|own| row["span"] == *own)).map(share).sum();
     let of = if machine <= LITTLE { 1.0 } else { 1.0 - machine };
-    assert!(share(first) >= 0.9 * of, "{machine} is the client's own:\n{told}");
+    assert!(share(first) >= (0.9 * of).max(LEAST_SHARE), "{machine} is the client's own:\n{told}");
     assert_eq!((&stream["verdict"], &stream["named"]), (&"single".into(), &span.into()), "{told}");
     adds_up(stream);
 }
@@ -137,6 +142,25 @@ fn adds_up(stream: &Value) {
     }
     let shares: f64 = rows.iter().map(|row| row["share"].as_f64().unwrap()).sum();
     assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+}
+
+/// A stream whose slow requests spend this share of what they take longer in a slow span, and the rest in the client.
+fn shared_with_the_client(share: f64) -> Value {
+    let row = |span: &str, share: f64| serde_json::json!({ "span": span, "share": share, "tail_self_ns": 0, "typical_self_ns": 0 });
+    let group = serde_json::json!({ "mean_ns": 0 });
+    serde_json::json!({ "sentence": "", "verdict": "single", "named": "slow", "tail": group, "typical": group,
+        "rows": [row("slow", share), row(OWN[0], 1.0 - share)] })
+}
+
+#[test]
+fn a_machine_may_add_a_fifth_of_the_excess() {
+    names(&shared_with_the_client(0.8), "slow");
+}
+
+#[test]
+#[should_panic(expected = "is the client's own")]
+fn a_machine_may_not_add_three_tenths_of_the_excess() {
+    names(&shared_with_the_client(0.7), "slow");
 }
 
 #[test]
