@@ -113,16 +113,27 @@ explained_from_the_collector() {
         "trace.forward=http://127.0.0.1:$JAEGER_OTLP_PORT" "trace.jaeger=$jaeger" && explained strong-collector --all-sampled
 }
 
-# The tutorial's Python client: its traces in Jaeger are explained without any run of tailtrace.
-python_client_is_explained() {
-    local explanation=$REAL_STACK_STATE/python-client.json
-    "$REAL_STACK_CACHE/python-client-venv/bin/python" "$here/clients/python/searches.py" \
-        "http://127.0.0.1:$MILVUS_PORT" "http://127.0.0.1:$JAEGER_OTLP_PORT"
+# client_is_explained SERVICE OPERATION: the traces that a client has left in Jaeger, without any run of tailtrace.
+client_is_explained() {
+    local explanation=$REAL_STACK_STATE/$1.json
     # Milvus exports its spans every 5 s: before that its part of the last traces is missing, and would look like network.
     sleep 7
-    "$TAILTRACE" explain --jaeger "$jaeger" --service milvus-client --operation /milvus.proto.milvus.MilvusService/Search \
-        --above p90 --json >"$explanation"
-    "$python" "$here/check_explain.py" "$explanation"
+    "$TAILTRACE" explain --jaeger "$jaeger" --service "$1" --operation "$2" --above p90 --json >"$explanation" \
+        && "$python" "$here/check_explain.py" "$explanation"
+}
+
+# The tutorial's Python client.
+python_client_is_explained() {
+    "$REAL_STACK_CACHE/python-client-venv/bin/python" "$here/clients/python/searches.py" \
+        "http://127.0.0.1:$MILVUS_PORT" "http://127.0.0.1:$JAEGER_OTLP_PORT" \
+        && client_is_explained milvus-client /milvus.proto.milvus.MilvusService/Search
+}
+
+# A client of another language; its packages are not beside it, so Node is told where they are.
+node_client_is_explained() {
+    NODE_PATH=$REAL_STACK_CACHE/node-client/node_modules node "$here/clients/node/searches.js" \
+        "127.0.0.1:$MILVUS_PORT" "http://127.0.0.1:$JAEGER_OTLP_PORT" \
+        && client_is_explained milvus-node-client grpc.milvus.proto.milvus.MilvusService/Search
 }
 
 practice_answers() {
@@ -143,6 +154,11 @@ fi
 check "doctor finds the chain whole, and names what is broken" "$here/check_doctor.sh"
 check "the guilty span is named from Jaeger's traces" explained_from_jaeger
 check "the traces of the tutorial's Python client are explained" python_client_is_explained
+if has_node; then
+    check "the traces of a Node client are explained" node_client_is_explained
+else
+    note "no node and npm here: the traces of a Node client are not checked"
+fi
 check "the guilty span is named from the built-in collector's traces" explained_from_the_collector
 check "pymilvus runs against the practice target" practice_answers
 

@@ -40,6 +40,24 @@ make_venv() {
     sha256sum "$requirements" >"$stamp"
 }
 
+# has_node: not every machine does, and only one client is Node's.
+has_node() { command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1; }
+
+# make_node_modules FOLDER SOURCE: what SOURCE's lock file lists, once; again when that changes.
+make_node_modules() {
+    local folder=$1 source=$2 stamp
+    stamp=$folder/package-lock.sha256
+    if [ -f "$stamp" ] && sha256sum --check --status "$stamp" 2>/dev/null; then
+        return
+    fi
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$source/package.json" "$source/package-lock.json" "$folder"
+    (cd "$folder" && npm ci --silent --no-audit --no-fund --ignore-scripts) || fail "npm could not install $source/package-lock.json: \`npm ci\` there says why"
+    # Written last, as above.
+    sha256sum "$source/package-lock.json" >"$stamp"
+}
+
 pid_file() { printf '%s/%s.pid' "$REAL_STACK_STATE" "$1"; }
 log_file() { printf '%s/%s.log' "$REAL_STACK_STATE" "$1"; }
 

@@ -19,6 +19,7 @@ install_all() {
     "$here/milvus.sh" install
     make_venv "$REAL_STACK_CACHE/checks-venv" "$here/requirements-checks.txt"
     make_venv "$REAL_STACK_CACHE/python-client-venv" "$here/clients/python/requirements.txt"
+    if has_node; then make_node_modules "$REAL_STACK_CACHE/node-client" "$here/clients/node"; fi
     "$here/jaeger.sh" install
 }
 
