@@ -14,8 +14,8 @@ use super::span::SpanBuilder;
 use super::{Accounting, Destination, Finished, RunIdentity, SampledSink, SpanLane, TraceError};
 
 /// Finished requests that one lane's ring holds: what ends between two looks of the exporter at 80,000 sampled a second,
-/// twice. Beyond, spans are dropped and counted. About 1 MB a lane.
-pub const DEFAULT_RING: usize = 8_192;
+/// twice. Beyond, spans are dropped and counted. About 2 MB a lane.
+pub const DEFAULT_RING: usize = 16_384;
 /// How long [`Exporter::finish`] may take to send what is left; what is not sent then has failed.
 pub const DEFAULT_FINISH_LIMIT: Nanos = Nanos::from_secs(5);
 
