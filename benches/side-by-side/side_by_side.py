@@ -36,12 +36,12 @@ PACING_TRIES = 3
 
 
 @contextlib.contextmanager
-def null_server(binary, service=None, core=SERVER_CORE):
-    """The practice target with canned answers, in a process of its own and pinned to a core; its port. It answers at once, or takes
+def null_server(binary, service=None):
+    """The practice target with canned answers, in a process of its own and pinned to its core; its port. It answers at once, or takes
     the service time that is given."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = ["taskset", "-c", str(core), binary, "practice", "--port", str(port), "--search", "canned"]
+    command = ["taskset", "-c", str(SERVER_CORE), binary, "practice", "--port", str(port), "--search", "canned"]
     command += ["--service", service] if service else []
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:

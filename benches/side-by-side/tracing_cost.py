@@ -1,32 +1,32 @@
 #!/usr/bin/env python3
-"""What tracing costs the load generator: the same run with everything of tracing on, and with tracing off.
+"""What tracing costs the load generator: the same run with everything of tracing on, and with tracing off, in turns.
 
-    tracing_cost.py --otlp URL --jaeger URL [--tailtrace BINARY] [--pairs N] [--seconds S] [--json FILE]
+    tracing_cost.py --otlp URL --jaeger URL [--tailtrace BINARY] [--pairs N] [--blocks N] [--json FILE]
 
 On: sample fraction 0.01, bursts, client spans for slow unsampled requests, export over OTLP, and traces fetched from Jaeger at
 the end. Off: fraction 0. A client's exporter runs on the client's core; `taskset -c 0 tests/real-stack/jaeger.sh start` gives a Jaeger
 at http://127.0.0.1:4317 and http://127.0.0.1:16686.
 
-A machine's speed drifts by 10 % within seconds, and where it is shared it stands still now and then: runs that follow each other scatter by
-that. So the two runs of a pair go *at once*, each with a server of its own, and change places from pair to pair.
+**In turns.** A machine's speed drifts by 10 % within seconds, so turns of whole runs scatter by that. Here a turn is a second: both clients
+of a pair run on one core, each with a server of its own on the other, and their stages take turns, one sends while the other pauses: A B A B …
+in one pair, B A B A … in the next, which together is A B B A. What a client does in its pause for what it sent before, such as exporting, is counted
+as its own. The load is 3,000/s with Poisson arrivals on one lane, against a server that takes 5 ms (log-normal, sigma 0.2), about what a
+search takes. One series of pairs answers for CPU per request and for p99 of unsampled requests.
 
-The load is 3,000/s with Poisson arrivals on one lane, against a server that takes 5 ms (log-normal, sigma 0.2), about what a search
-takes. Two questions of it, one of another load:
+A pair whose clients begin too far from each other, so that their turns overlap, is made again and counted; nothing else of it is looked at.
 
-- CPU per request. Both clients share a core, the servers the other: they take turns on it by the scheduler's time slices.
-- p99 of unsampled requests. Each client has a core to itself and its server: what the exporter's thread takes is taken from its own
-  run alone.
-- CPU per request at 64 in flight, as fast as it goes, against a server that answers at once. What a request costs is least there, so
-  tracing's share of it is largest: the hardest case, which decides nothing here.
+**At once.** CPU per request at 64 in flight, as fast as it goes, against a server that answers at once, where a request costs least and
+tracing's share of it is largest: the hardest case, which decides nothing here. Both clients of a pair share a core.
 
 Judged by pairs: the mean of the log ratios on over off, with a one-sided 95 % upper bound by Student's t. There are at most three
-looks, at N, 2N and 4N pairs, the first that shows the bound ends a question; so that looking thrice costs nothing of the 95 %,
+looks, at N, 2N and 4N pairs, the first that shows the bounds ends a question; so that looking thrice costs nothing of the 95 %,
 each look has a third of the 5 % (Bonferroni). Pairs of two runs without tracing stand beside each as a control.
 """
 
 import argparse
 import concurrent.futures
 import contextlib
+import datetime
 import json
 import math
 import pathlib
@@ -35,7 +35,7 @@ import statistics
 import sys
 from dataclasses import dataclass
 
-from side_by_side import CLIENT_CORE, REPOSITORY, SERVER_CORE, facts, null_server
+from side_by_side import CLIENT_CORE, REPOSITORY, facts, null_server
 from student import student_quantile
 from tools import Tailtrace
 
@@ -51,25 +51,44 @@ ON = {
 
 @dataclass(frozen=True)
 class Question:
-    """A load, the figure that is compared there, what it may become, and whether it has to."""
+    """A load, how its pairs go, the figures that are compared there with what they may become, and whether they have to."""
 
     name: str
     scenario: str
     service: str | None
-    cores: tuple[tuple[int, int], tuple[int, int]]  # of each client and its server
-    key: str
-    limit: float
+    in_turns: bool
+    limits: dict[str, float]
     decides: bool
 
 
-SERVICE = "lognormal 5ms 0.2"
-SHARED = ((CLIENT_CORE, SERVER_CORE), (CLIENT_CORE, SERVER_CORE))
-APART = ((CLIENT_CORE, CLIENT_CORE), (SERVER_CORE, SERVER_CORE))
+CPU, P99 = "cpu_ns_per_request", "unsampled_p99_ns"
 QUESTIONS = (
-    Question("CPU at 3,000/s", "steady.toml", SERVICE, SHARED, "cpu_ns_per_request", 1.02, True),
-    Question("p99 at 3,000/s", "steady.toml", SERVICE, APART, "unsampled_p99_ns", 1.05, True),
-    Question("CPU at 64 in flight", "closed-loop.toml", None, SHARED, "cpu_ns_per_request", 1.02, False),
+    Question("3,000/s in turns", "steady.toml", "lognormal 5ms 0.2", True, {CPU: 1.02, P99: 1.05}, True),
+    Question("64 in flight at once", "closed-loop.toml", None, False, {CPU: 1.02}, False),
 )
+
+RATE, PAUSE = "3000/s", "0/s"
+BLOCK_MS = 1_000
+# Both pause so long before each turn: answers take up to 15 ms, and the clients may begin a little apart.
+GAP_MS = 100
+PERIOD_MS = 2 * (BLOCK_MS + GAP_MS)
+MISALIGNED_TRIES = 5
+
+
+def stages(second, blocks):
+    """A client's stages: blocks of load, each followed by a pause as long as the other's block. Both end together, with a pause."""
+    turns = [(RATE, BLOCK_MS), (PAUSE, PERIOD_MS - BLOCK_MS)] * blocks
+    parts = [(PAUSE, GAP_MS), *turns]
+    if second:
+        parts = [(PAUSE, GAP_MS + PERIOD_MS // 2), *turns[:-1], (PAUSE, GAP_MS)]
+    return "[{}]".format(", ".join(f'{{ rate = "{rate}", for = "{ms}ms" }}' for rate, ms in parts))
+
+
+def start_of(document):
+    """When the measured phase began."""
+    (measure,) = (phase["start"] for phase in document["phases"] if phase["name"] == "measure")
+    whole, nanoseconds = measure.rstrip("Z").split(".")
+    return datetime.datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{nanoseconds}")
 
 
 def figures(document):
@@ -87,55 +106,65 @@ def figures(document):
 
 
 def one_pair(tailtrace, ports, chosen, question, turn, on=True):
-    """Both runs of a pair, at places that alternate; `on` is false for a control, of two runs without tracing."""
-    settings = {"load.duration": f"{chosen.seconds}s", "trace.endpoint": chosen.otlp}
+    """Both runs of a pair, in places that alternate; `on` is false for a control, of two runs without tracing."""
     both = {"off": OFF, "on": {**ON, "trace.jaeger": chosen.jaeger} if on else OFF}
     order = ("off", "on") if turn % 2 == 0 else ("on", "off")
 
-    def one(name, port, core):
-        return figures(tailtrace.document(question.scenario, port, core, **settings, **both[name])[0])
+    def one(place, name):
+        shape = {"load.duration": f"{chosen.seconds}s"}
+        if question.in_turns:
+            shape = {"load.warmup": "0s", "load.duration": f"{GAP_MS + PERIOD_MS * chosen.blocks}ms", "readers.stages": stages(place == 1, chosen.blocks)}
+        settings = {"trace.endpoint": chosen.otlp, **shape, **both[name]}
+        return tailtrace.document(question.scenario, ports[place], CLIENT_CORE, **settings)[0]
 
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        places = zip(order, ports, question.cores)
-        runs = {name: pool.submit(one, name, port, client) for name, port, (client, _) in places}
-        return {name: run.result() for name, run in runs.items()}
+    for _ in range(MISALIGNED_TRIES):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            runs = {name: pool.submit(one, place, name) for place, name in enumerate(order)}
+            documents = {name: run.result() for name, run in runs.items()}
+        apart = start_of(documents["on"]) - start_of(documents["off"])
+        if not question.in_turns or abs(apart) * 1_000 < GAP_MS:
+            return {"first": order[0], "apart_s": apart, **{name: figures(document) for name, document in documents.items()}}
+        print(f"began {apart * 1_000:+.0f} ms apart: made again", flush=True)
+    sys.exit(f"{MISALIGNED_TRIES} pairs began more than {GAP_MS} ms apart: something else takes this machine's cores")
 
 
-def judged(pairs, question):
-    logs = [math.log(pair["on"][question.key] / pair["off"][question.key]) for pair in pairs]
+def judged(pairs, limits):
+    return {key: judged_by(key, pairs, limit) for key, limit in limits.items()}
+
+
+def judged_by(key, pairs, limit):
+    logs = [math.log(pair["on"][key] / pair["off"][key]) for pair in pairs]
     mean, error = statistics.fmean(logs), statistics.stdev(logs) / math.sqrt(len(logs))
     bound = math.exp(mean + student_quantile(1 - ALPHA, len(logs) - 1) * error)
     low, high = (math.exp(mean + sign * student_quantile(0.975, len(logs) - 1) * error) for sign in (-1, 1))
-    return {
-        "ratio": math.exp(mean),
-        "low": low,
-        "high": high,
-        "upper_bound": bound,
-        "limit": question.limit,
-        "pairs": len(logs),
-    }
+    return {"ratio": math.exp(mean), "low": low, "high": high, "upper_bound": bound, "limit": limit, "pairs": len(logs)}
 
 
-def in_words(verdict):
-    return "on/off {ratio:.4f} [{low:.4f}, {high:.4f}], one-sided bound {upper_bound:.4f}, {pairs} pairs".format(**verdict)
+def say(title, verdicts):
+    for key, verdict in verdicts.items():
+        words = "on/off {ratio:.4f} [{low:.4f}, {high:.4f}], one-sided bound {upper_bound:.4f}, limit {limit}, {pairs} pairs"
+        print(f"{title}, {key}: {words.format(**verdict)}", flush=True)
+
+
+def within(verdicts):
+    return all(verdict["upper_bound"] <= verdict["limit"] for verdict in verdicts.values())
 
 
 def answered(tailtrace, chosen, question, answer, keep):
-    """Pairs until a look shows the bound, or there are no more looks. What is known of the answer is kept after each look."""
+    """Pairs until a look shows the bounds, or there are no more looks. What is known of the answer is kept after each look."""
     with contextlib.ExitStack() as servers:
-        started = [null_server(chosen.tailtrace, question.service, core) for _, core in question.cores]
-        ports = [servers.enter_context(server) for server in started]
+        ports = [servers.enter_context(null_server(chosen.tailtrace, question.service)) for _ in range(2)]
         answer["control"] = [one_pair(tailtrace, ports, chosen, question, turn, on=False) for turn in range(chosen.pairs)]
-        answer["control_verdict"] = judged(answer["control"], question)
-        print(f"{question.name}, both off: {in_words(answer['control_verdict'])}", flush=True)
-        answer["pairs"] = []
+        answer["control_verdicts"] = judged(answer["control"], question.limits)
+        say(f"{question.name}, both off", answer["control_verdicts"])
+        answer["pairs"], answer["looks"] = [], []
         for look in LOOKS:
             for turn in range(len(answer["pairs"]), look * chosen.pairs):
                 answer["pairs"].append(one_pair(tailtrace, ports, chosen, question, turn))
-            answer["verdict"] = judged(answer["pairs"], question)
+            answer["looks"].append(judged(answer["pairs"], question.limits))
             keep()
-            print(f"{question.name}: {in_words(answer['verdict'])}, limit {question.limit}", flush=True)
-            if answer["verdict"]["upper_bound"] <= question.limit:
+            say(question.name, answer["looks"][-1])
+            if within(answer["looks"][-1]):
                 break
 
 
@@ -146,13 +175,23 @@ def main():
     parser.add_argument("--jaeger", required=True, help="the query API behind it, such as http://127.0.0.1:16686")
     parser.add_argument("--tailtrace", default=REPOSITORY / "target/release/tailtrace", help="its release build")
     parser.add_argument("--pairs", type=int, default=10, help="pairs at the first look")
-    parser.add_argument("--seconds", type=int, default=4, help="measured seconds of a run")
+    parser.add_argument("--blocks", type=int, default=8, help="turns of a client in a pair, of a second each")
+    parser.add_argument("--seconds", type=int, default=4, help="measured seconds of a run at 64 in flight")
     parser.add_argument("--json", type=pathlib.Path, help="where the raw figures go")
     chosen = parser.parse_args()
     if chosen.pairs < 2:
         parser.error("--pairs: at least 2, for how far pairs scatter is judged by")
+    if chosen.blocks < 1:
+        parser.error("--blocks: at least 1")
     tailtrace = Tailtrace(chosen.tailtrace)
-    result = {"schema": "tailtrace.tracing-cost/3", "machine": facts([tailtrace]), "seconds": chosen.seconds, "answers": {}}
+    result = {
+        "schema": "tailtrace.tracing-cost/4",
+        "machine": facts([tailtrace]),
+        "blocks": chosen.blocks,
+        "block_ms": BLOCK_MS,
+        "seconds": chosen.seconds,
+        "answers": {},
+    }
 
     def keep():
         if chosen.json:
@@ -160,8 +199,7 @@ def main():
 
     for question in QUESTIONS:
         answered(tailtrace, chosen, question, result["answers"].setdefault(question.name, {}), keep)
-    verdicts = [result["answers"][question.name]["verdict"] for question in QUESTIONS if question.decides]
-    if all(verdict["upper_bound"] <= verdict["limit"] for verdict in verdicts):
+    if all(within(result["answers"][question.name]["looks"][-1]) for question in QUESTIONS if question.decides):
         print("both bounds at 3,000/s hold")
         return 0
     print("not shown within the limits")
