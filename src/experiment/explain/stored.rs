@@ -1,6 +1,6 @@
 //! From a run directory: which requests were traced, what they stand for, and what all requests took.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::result::{self, StoredRun, hlog};
 use crate::tail::jaeger::Jaeger;
 use crate::tail::traces::{self, Trace};
 use crate::tail::{
-    Above, ClientSpan, GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, WAITING_IN_THE_GENERATOR,
-    attribute,
+    Above, ClientSpan, GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, Verdict,
+    WAITING_IN_THE_GENERATOR, attribute,
 };
 use crate::trace::Why;
 
@@ -25,6 +25,10 @@ const MOST_OTHERS: usize = 10_000;
 /// From a Jaeger over HTTP so many of each.
 const MOST_FETCHED: usize = 2_000;
 
+const FROM_SENDING: &str =
+    "these are repeats of a replay: their times count from sending, for what one waits for its turn is the replay's doing";
+const MORE_REPEATS: &str = "send each more often (`tailtrace replay --times`)";
+
 pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
     let run = result::read(path)?;
     run.check_whole()?;
@@ -34,17 +38,20 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
     }
     let way = Way::of(&run)?;
     let most = if matches!(way, Way::Jaeger(_)) { [MOST_FETCHED; 2] } else { [MOST_SLOW, MOST_OTHERS] };
-    let requests = run.requests()?;
+    let mut requests = run.requests()?;
+    let repeats = repeats(&requests);
+    for repeat in requests.iter_mut().filter(|request| repeats.contains(&request.stream)) {
+        repeat.intended_ns = repeat.sent_ns;
+    }
     let mut chosen = Vec::new();
     let mut subjects = Vec::new();
     for stream in run.document.streams.iter().filter(|stream| question.stream.as_ref().is_none_or(|name| *name == stream.name)) {
-        let sample_fraction = sample_fraction(&requests, &stream.name, run.document.trace.sample_fraction);
-        let subject = subject(&run, &stream.name, &stream.operation, sample_fraction);
+        let subject = subject(&run, &stream.name, &stream.operation, repeats.contains(&stream.name));
         chosen.push(choose(&requests, &subject, question.above, most));
         subjects.push(subject);
     }
     let traces = way.traces(&run, &chosen)?;
-    let slow_seconds = slow_seconds(&run, &subjects, question.above)?;
+    let slow_seconds = slow_seconds(&run, &subjects, &repeats, question.above)?;
     let found = by_id(&traces);
     let mut places = Places::default();
     let sources = subjects.into_iter().zip(&chosen).map(|(subject, chosen)| {
@@ -66,30 +73,38 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
     let distrust = run.document.distrust().map(|why| format!("the run's figures are not to be trusted: {why}"));
     for stream in &mut answer.explanation.streams {
         stream.notes.extend(partial.iter().chain(&distrust).cloned());
+        if repeats.contains(&stream.name) {
+            stream.notes.push(FROM_SENDING.to_owned());
+            if stream.verdict == Verdict::TooFew {
+                stream.advice = Some(MORE_REPEATS.to_owned());
+            }
+        }
     }
     Ok(answer)
 }
 
-/// What is known of a stream without its traces.
-fn subject(run: &StoredRun, name: &str, operation: &str, sample_fraction: f64) -> Subject {
+/// What is known of a stream without its traces. Of repeats all were meant to be sampled, whatever the run's ratio.
+fn subject(run: &StoredRun, name: &str, operation: &str, repeats: bool) -> Subject {
     let measured = run.document.phases.iter().find(|phase| phase.name == PhaseName::Measure);
+    let times = run.times.get(name).map(|times| if repeats { &times.service } else { &times.response });
     Subject {
         name: name.to_owned(),
         operation: operation.to_owned(),
-        all: run.times.get(name).map(|times| times.response.clone()).filter(|all| !all.is_empty()),
+        all: times.filter(|all| !all.is_empty()).cloned(),
         floor_spread_ns: run.document.generator.floor.map(|floor| floor.p99_ns.saturating_sub(floor.p50_ns)),
         length_ns: measured.and_then(|phase| phase.length_ns),
-        sample_fraction: Some(sample_fraction),
+        sample_fraction: Some(if repeats { 1.0 } else { run.document.trace.sample_fraction }),
         ..Subject::default()
     }
 }
 
-/// The fraction of a stream's requests that was meant to be sampled: all of them where each was asked for by name, as in a replay, whatever
-/// the run's `ratio`.
-fn sample_fraction(requests: &[Request], stream: &str, ratio: f64) -> f64 {
-    let mut sampled = requests.iter().filter(|request| request.stream == stream && request.sampled).peekable();
-    let any = sampled.peek().is_some();
-    if any && sampled.all(|request| request.why.as_deref() == Some(Why::Forced.as_str())) { 1.0 } else { ratio }
+/// The streams of which each sampled request was asked for by name: the repeats of a replay. Their times count from sending, as in its
+/// verdicts: what one waits for its turn is the replay's doing.
+fn repeats(requests: &[Request]) -> BTreeSet<String> {
+    let forced = |request: &&Request| request.why.as_deref() == Some(Why::Forced.as_str());
+    let (forced, others): (Vec<_>, Vec<_>) = requests.iter().filter(|request| request.sampled).partition(forced);
+    let [forced, others] = [forced, others].map(|of| of.into_iter().map(|request| request.stream.clone()).collect::<BTreeSet<_>>());
+    &forced - &others
 }
 
 /// Where the traces are.
@@ -258,7 +273,12 @@ fn charge_what_nobody_saw(subject: &mut Subject) {
 }
 
 /// How many slow requests were over in each second of the log, by stream.
-fn slow_seconds(run: &StoredRun, subjects: &[Subject], above: Above) -> Result<BTreeMap<String, Vec<(u64, u64)>>, ExplainError> {
+fn slow_seconds(
+    run: &StoredRun,
+    subjects: &[Subject],
+    repeats: &BTreeSet<String>,
+    above: Above,
+) -> Result<BTreeMap<String, Vec<(u64, u64)>>, ExplainError> {
     let mut seconds: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
     let zero = run.document.phases.iter().find(|phase| phase.name == PhaseName::Measure).map(|phase| phase.start.unix_ns());
     let (Some(log), Some(zero)) = (run.latency_file(), zero) else { return Ok(seconds) };
@@ -267,7 +287,8 @@ fn slow_seconds(run: &StoredRun, subjects: &[Subject], above: Above) -> Result<B
         .filter_map(|subject| Some((subject.name.as_str(), Thresholds::of_all(subject.all.as_ref()?, above).above_ns)))
         .collect();
     hlog::read(&log, |interval| {
-        if interval.kind == hlog::Kind::Response
+        let kind = if repeats.contains(interval.stream) { hlog::Kind::Service } else { hlog::Kind::Response };
+        if interval.kind == kind
             && let Some(above_ns) = above.get(interval.stream)
         {
             let start = zero + u64::try_from(interval.start.as_nanos()).unwrap_or_default();

@@ -111,7 +111,7 @@ pub struct ReplayedStream {
     pub slow_above_ns: Option<u64>,
     /// Where the typical ones come from.
     pub typical_from: TypicalFrom,
-    /// What `explain` says of the repeats that were slow again; `null` where their traces are not at hand.
+    /// What `explain` says of the repeats that were slow again, against the middle half of all; `null` where their traces are not at hand.
     #[serde(default)]
     pub explained: Option<Explained>,
 }

@@ -2,14 +2,12 @@ use super::*;
 use crate::result::requests::sketch;
 
 #[test]
-fn of_a_stream_whose_every_request_was_asked_for_none_can_have_been_missed() {
-    let forced = Request { why: Some("forced".into()), ..sketch(1, 10) };
-    let by_ratio = Request { why: Some("ratio".into()), ..sketch(2, 10) };
-    let unsampled = Request { sampled: false, ..sketch(3, 10) };
-    let of = |requests: &[Request]| sample_fraction(requests, "readers", 0.01);
-    assert_eq!(of(&[forced.clone(), forced.clone(), unsampled.clone()]), 1.0);
-    assert_eq!([of(&[forced.clone(), by_ratio]), of(&[unsampled]), of(&[])], [0.01; 3]);
-    assert_eq!(sample_fraction(&[forced], "writers", 0.01), 0.01, "another stream's say nothing");
+fn a_stream_whose_every_sampled_request_was_asked_for_is_one_of_repeats() {
+    let of = |stream: &str, why: &str| Request { stream: stream.into(), why: Some(why.into()), ..sketch(1, 10) };
+    let unsampled = |stream: &str| Request { stream: stream.into(), sampled: false, why: None, ..sketch(3, 10) };
+    let requests =
+        [of("again", "forced"), of("again", "forced"), unsampled("again"), of("both", "forced"), of("both", "ratio"), unsampled("none")];
+    assert_eq!(repeats(&requests).into_iter().collect::<Vec<_>>(), ["again"]);
 }
 
 #[test]
