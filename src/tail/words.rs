@@ -181,8 +181,8 @@ pub(super) fn difference(difference: &Difference) -> String {
             percent(*traced)
         ),
         About::Stream => format!(
-            "by the traces {} of the slow requests of all streams are this one's, and in fact {}: the traced ones are of other streams than \
-             all slow ones",
+            "of all streams' slow requests, each stream's by its own limit, {} are this one's by the traces, and in fact {}: the traced ones \
+             are of other streams than all slow ones",
             percent(*traced),
             percent(*all)
         ),
@@ -349,7 +349,7 @@ mod tests {
             (of(About::Number, 300.0, 100.0), ["stand for 300, and there were 100", "other requests are missing"]),
             (of(About::Latency, 80e6, 50e6), ["took 80.0 ms on average", "all slow ones 50.0 ms"]),
             (of(About::Time, 0.8, 0.25), ["at other times", "80 % apart"]),
-            (of(About::Stream, 0.91, 0.5), ["by the traces 91 % of", "in fact 50 %"]),
+            (of(About::Stream, 0.91, 0.5), ["91 % are this one's by the traces", "in fact 50 %"]),
         ] {
             assert!(parts.iter().all(|part| said.contains(part)), "{said}");
         }

@@ -19,7 +19,7 @@ struct Slow {
 }
 
 impl Slow {
-    /// `None` where all requests are not known, none is slow, or none could be sampled: then nothing is expected of the traces.
+    /// `None` where all requests are not known, none is slow, or the ratio takes none: then nothing is expected of the traces.
     fn of(subject: &Subject, groups: Option<&Groups<'_>>) -> Option<Self> {
         let groups = groups.filter(|groups| groups.tail_figures.requests > 0)?;
         let known = subject.all.is_some() && subject.sample_fraction.is_some_and(|fraction| fraction > 0.0);
@@ -169,16 +169,8 @@ mod tests {
         let found: Vec<_> = together.streams.iter().map(|of| of.representativeness.last().map(|last| last.about)).collect();
         assert_eq!(found, [Some(About::Stream); 2], "{together:#?}");
         let notes = |at: usize| together.streams[at].notes.join("; ");
-        assert!(
-            notes(0).contains("by the traces 91 % of the slow requests of all streams are this one's, and in fact 50 %"),
-            "{}",
-            notes(0)
-        );
-        assert!(
-            notes(1).contains("by the traces 9 % of the slow requests of all streams are this one's, and in fact 50 %"),
-            "{}",
-            notes(1)
-        );
+        assert!(notes(0).contains("91 % are this one's by the traces, and in fact 50 %"), "{}", notes(0));
+        assert!(notes(1).contains("9 % are this one's by the traces, and in fact 50 %"), "{}", notes(1));
         // Each by itself, and a stream that could not be sampled, are held against nothing.
         assert_eq!(explain(&[&readers], above).streams[0].representativeness, []);
         let unsampled = Subject { sample_fraction: Some(0.0), ..stream("unsampled", &[]) };
