@@ -32,8 +32,8 @@ use super::{Destination, Ids, ParentContext, TraceError};
 /// The service name under which Milvus's own standalone server appears in Jaeger.
 pub const STANDALONE: &str = "standalone";
 
-/// Spans that wait for the exporter's thread at most; beyond, they are dropped and counted. About 3 MB.
-const WAITING: usize = 16_384;
+/// Spans that wait for the exporter's thread at most; beyond, they are dropped and counted. About 6 MB.
+const WAITING: usize = 32_768;
 
 /// A span of the server side, complete.
 #[derive(Debug, Clone, PartialEq)]
