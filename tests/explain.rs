@@ -112,7 +112,7 @@ const LITTLE: f64 = 0.05;
 
 /// However much the client's own rows hold, the span that was slowed holds so much of the whole. With two busy loops beside the tests on two
 /// cores the least was 88 %.
-const LEAST_SHARE: f64 = 0.75;
+const LEAST_SHARE: f64 = 0.85;
 
 /// Its first row is this span, with at least nine tenths of the excess; it is named; and the rows of both groups add up.
 ///
@@ -153,14 +153,14 @@ fn shared_with_the_client(share: f64) -> Value {
 }
 
 #[test]
-fn a_machine_may_add_a_fifth_of_the_excess() {
-    names(&shared_with_the_client(0.8), "slow");
+fn a_machine_may_add_a_seventh_of_the_excess() {
+    names(&shared_with_the_client(0.86), "slow");
 }
 
 #[test]
 #[should_panic(expected = "is the client's own")]
-fn a_machine_may_not_add_three_tenths_of_the_excess() {
-    names(&shared_with_the_client(0.7), "slow");
+fn a_machine_may_not_add_a_fifth_of_the_excess() {
+    names(&shared_with_the_client(0.8), "slow");
 }
 
 #[test]
