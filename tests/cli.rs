@@ -104,8 +104,8 @@ fn bad_input_gets_one_clear_message_and_status_two() {
     fs::write(here.path().join("newer/run.json"), r#"{"schema": "tailtrace.run/9", "plan": {"target": {"uri": "practice"}}}"#).unwrap();
     for (arguments, parts) in [
         (&["check", "nowhere.toml"][..], &["cannot read the scenario `nowhere.toml`", "No such file"][..]),
-        (&["check", "."], &["cannot read the scenario `.`", "directory"]),
-        (&["check", "binary.toml"], &["cannot read the scenario `binary.toml`", "UTF-8"]),
+        (&["check", "."], &["holds no plan of a run", "directory"]),
+        (&["check", "binary.toml"], &["is not text in UTF-8"]),
         (&["check", "long.toml"], &["1048577 bytes"]),
         (&["check", "newer"], &["newer/run.json", "schema `tailtrace.run/9`", "give the scenario file"]),
         (&["check"], &["<SCENARIO>", "Usage:"]),
@@ -211,12 +211,15 @@ fn what_cannot_be_replayed_is_said_before_anything_is_sent() {
         (&["replay", "half"], &["half", "not a run document"]),
         (&["replay", "planless"], &["cannot run the plan of `planless` again"]),
         (&["replay", "begun"], &["names no slow request", "replay a whole run"]),
-        (&["replay", "begun", "--top", "0"], &["--top 0 replays nothing"]),
+        (&["replay", "begun", "--top", "0"], &["--top", "expected 1 to 40,000"]),
+        (&["replay", "begun", "--seed", "x"], &["--seed", "expected a whole number from 0 to"]),
         (&["replay", "begun", "--times", "many"], &["many", "--times"]),
         (&["replay", "begun", "--rate", "20"], &["--rate", "500/s"]),
         (&["replay", "begun", "--load", "half"], &["half", "same", "none"]),
-        (&["replay", "begun", "--set", "readers.top_k=3"], &["--set changes what `readers` sends"]),
-        (&["replay", "begun", "--set", "seed=3"], &["--set changes seed"]),
+        (&["replay", "begun", "--set", "readers.top_k=3"], &["--set readers.top_k: a replay takes its requests and its load"]),
+        (&["replay", "begun", "--set", "readers.rate=3/s"], &["--set readers.rate: ", "`target`, `load`, `trace`, `practice`"]),
+        (&["replay", "begun", "--set", "seed=3"], &["--set seed: a replay takes"]),
+        (&["replay", "begun", "--set", "target.uri=http://127.0.0.1:1"], &["begun/run.json (its plan): "]),
         (&["replay", "begun", "--set", "readers.rat=3/s"], &["unknown key `rat`", "did you mean `rate`?"]),
     ] {
         let output = tailtrace(here.path(), arguments);
@@ -246,11 +249,18 @@ fn the_doctor_says_by_its_status_whether_the_chain_is_whole() {
     let said = text(&broken.stdout);
     assert_eq!(broken.status.code(), Some(1), "{said}{}", text(&broken.stderr));
     assert!(said.contains("port closed") && said.contains("change:") && said.contains("The chain is broken at: target."), "{said}");
+    fs::write(here.path().join("half.json"), r#"{"schema": "tailtr"#).unwrap();
+    fs::write(here.path().join("latin1.toml"), b"name = \"\xe9\"").unwrap();
     for (arguments, part) in [
         (&["doctor"][..], "<SCENARIO>"),
         (&["doctor", "nowhere.toml"], "cannot read the scenario `nowhere.toml`"),
         (&["doctor", "s.toml", "--set", "trace.endpoint=nothing"], "is not an OTLP endpoint"),
         (&["doctor", "s.toml", "--within", "soon"], "soon"),
+        (&["doctor", "s.toml", "--within", "0s"], "spans come in batches: give 1s or more"),
+        (&["doctor", "s.toml", "--management", "banana"], "expected a URL such as http://localhost:9091"),
+        (&["doctor", "."], "`.` holds no plan of a run; give a scenario file"),
+        (&["doctor", "half.json"], "cannot understand `half.json`: it is cut or not a run document"),
+        (&["doctor", "latin1.toml"], "`latin1.toml` is not text in UTF-8"),
     ] {
         let output = tailtrace(here.path(), arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -210,12 +210,15 @@ fn bad_input(run: &Run) {
         copy
     });
     let [spans_cut_path, no_spans_path] = [&spans_cut, &no_spans].map(|copy| copy.path().display().to_string());
+    let empty = half.path().join("empty.json").display().to_string();
+    fs::write(&empty, "").unwrap();
     for (arguments, words) in [
         (vec!["explain", spans_cut_path.as_str()], vec!["only half there", "`spans.jsonl` ends in the middle"]),
         (vec!["explain", no_spans_path.as_str()], vec!["only half there", "`spans.jsonl` is missing"]),
         (vec!["explain", "nowhere"], vec!["nowhere", "run directory"]),
         (vec!["explain", path.as_str(), "--stream", "writers"], vec!["`writers`", "`readers`"]),
         (vec!["explain", path.as_str(), "--above", "p100"], vec!["p99.9", "50ms"]),
+        (vec!["explain", path.as_str(), "--above", "1us"], vec!["--above 1us is no tail", "median of `readers`", "p95"]),
         (vec!["explain", path.as_str(), "--service", "x"], vec!["--service"]),
         (vec!["explain", cut.as_str()], vec!["only half there", "`latency.hlog` is missing"]),
         (vec!["explain"], vec!["--traces", "--jaeger"]),
@@ -223,6 +226,8 @@ fn bad_input(run: &Run) {
         (vec!["explain", "--traces", spans.as_str(), "--service", "nobody"], vec!["`nobody`", "`standalone`, `tailtrace`"]),
         (vec!["explain", "--traces", spans.as_str(), "--service", "tailtrace", "--operation", "Insert"], vec!["`Insert`", "/Search`"]),
         (vec!["explain", "--traces", "Cargo.toml", "--service", "x"], vec!["holds no traces"]),
+        (vec!["explain", "--traces", "nowhere.json", "--service", "x"], vec!["`nowhere.json`; name a file or a folder", "No such file"]),
+        (vec!["explain", "--traces", empty.as_str(), "--service", "x"], vec!["there is no span in", "save the traces"]),
         (vec!["explain", "--jaeger", "http://127.0.0.1:9", "--service", "x"], vec!["no answer from Jaeger"]),
         (vec!["explain", path.as_str(), "--folded", "all"], vec!["`diff`"]),
     ] {
@@ -235,6 +240,11 @@ fn bad_input(run: &Run) {
     let output = run.explain(&["--above", "1h"]);
     let said = text(&output.stdout);
     assert!(output.status.success() && said.contains("No tail") && !said.contains("excess"), "{said}");
+    // Of a file that is cut its whole lines are taken, and that it is cut is said.
+    let file = spans_cut.path().join("spans.jsonl").display().to_string();
+    let output = tailtrace(&["explain", "--traces", &file, "--service", "tailtrace"], Path::new("."));
+    let said = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("spans.jsonl` ends in the middle of a line, which is left out"), "{said}");
     // The same spans as another client's: nothing is known of how they were sampled, and that is said.
     let output = tailtrace(&["explain", "--traces", &spans, "--service", "tailtrace", "--operation", "Search", "--json"], Path::new("."));
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -113,6 +113,7 @@ fn verdicts_are_right_for_what_is_slow_by_nature_and_for_what_was_slow_by_chance
     // Replaying a replay would take places in an order for requests.
     let again = Replay::new(&run, run.document.plan().unwrap(), ReplaySettings::default()).unwrap_err();
     assert!(matches!(again, ReplayError::IsReplay { .. }), "{again}");
+    assert!(again.to_string().contains(&format!("the run that it replayed, `{}`", stored.path.display())), "{again}");
 }
 
 #[test]
@@ -158,16 +159,16 @@ fn streams_that_write_are_left_out_and_said_to_be() {
     // Would be worked at for ever, or overflow.
     for times in [usize::MAX, 10_000_000_000] {
         let many = refused(plan.clone(), ReplaySettings { times: Some(times), ..ReplaySettings::default() });
-        assert!(many.contains(&format!("--times {times} of 20 requests")) && many.contains("more than 40000 repeats"), "{many}");
+        assert!(many.contains(&format!("--times {times} of 20 requests")) && many.contains("more than 40,000 repeats"), "{many}");
     }
     let none = refused(plan.clone(), ReplaySettings { top: Some(0), ..ReplaySettings::default() });
     assert!(none.contains("--top 0"), "{none}");
-    let other = scenario::reread(&plan, "the plan", &Overrides { set: vec!["readers.top_k=3".into()], seed: None }).unwrap();
+    let other = scenario::reread(&plan, "the plan".as_ref(), &Overrides { set: vec!["readers.top_k=3".into()], seed: None }).unwrap();
     let other = refused(other, ReplaySettings::default());
     assert!(other.contains("what `readers` sends"), "{other}");
     let seed = refused(Plan { seed: 12, ..plan.clone() }, ReplaySettings::default());
     assert!(seed.contains("--set changes seed"), "{seed}");
-    let same = scenario::reread(&plan, "the plan", &Overrides { set: vec!["load.lanes=2".into()], seed: None }).unwrap();
+    let same = scenario::reread(&plan, "the plan".as_ref(), &Overrides { set: vec!["load.lanes=2".into()], seed: None }).unwrap();
     assert_eq!(same, Plan { load: tailtrace::scenario::Load { lanes: scenario::Lanes::Count(2), ..plan.load.clone() }, ..plan });
 }
 
@@ -221,4 +222,34 @@ fn what_a_repeat_waits_for_its_turn_is_no_part_of_a_replays_explanation() {
     assert_eq!(explained["named"], "Delegator-waitTSafe", "{explained:#}");
     assert!(explained["rows"].as_array().unwrap().iter().all(|row| row["span"] != "waiting in the generator"), "{explained:#}");
     assert!(explained["tail"]["requests"].as_u64() < Some(60), "{explained:#}");
+}
+
+/// Spans that nobody took: the verdicts stand without them, what was lost is said, and no command is offered that could only fail.
+#[test]
+fn a_replay_whose_spans_nobody_takes_says_so() {
+    let here = folder("s.toml", SCENARIO);
+    let stored = run_with_a_slow_span(here.path());
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let endpoint = format!("trace.endpoint=http://{nobody}");
+    let (document, shown) = replayed(here.path(), &stored, &["--times", "4", "--set", &endpoint]);
+    assert!(document["requests"].as_array().is_some_and(|requests| requests.len() == 5), "{document:#}");
+    assert!(shown.contains(" findings ") && shown.contains("could not be delivered"), "{shown}");
+    assert!(!shown.contains(" next "), "{shown}");
+    let directory = document["run_directory"].as_str().unwrap();
+    let explained = command(here.path(), &["explain", directory]).output().unwrap();
+    let said = text(&explained.stderr);
+    assert!(explained.status.code() == Some(2) && said.contains("not one of the ") && said.contains("`tailtrace doctor`"), "{said}");
+}
+
+/// Of 30 repeats six are slow again on average. Alone they come one after the other, so the target draws the same for the same seed.
+#[test]
+fn too_few_slow_repeats_lead_to_a_replay_that_has_enough() {
+    let here = folder("s.toml", SCENARIO);
+    let stored = run_with_a_slow_span(here.path());
+    let (document, shown) = replayed(here.path(), &stored, &["--times", "3", "--load", "none", "--rate", "20/s"]);
+    let explained = &document["streams"][0]["explained"];
+    assert_eq!(explained["verdict"], "too-few", "{explained:#}");
+    let traced = explained["tail"]["traced"].as_u64().unwrap();
+    let command = format!("tailtrace replay {stored} --top 5 --times {} --load none", (3_u64 * 16).div_ceil(traced));
+    assert!(explained["advice"].as_str().unwrap().contains(&command) && !shown.contains(" next "), "{shown}");
 }

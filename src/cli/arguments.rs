@@ -2,26 +2,26 @@
 
 mod capacity;
 mod compare;
-mod sweep;
+mod doctor;
 mod explain;
+mod replay;
+mod sweep;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::experiment::{DEFAULT_TIMES, DEFAULT_TOP, DEFAULT_WITHIN, Replay};
 use crate::milvus::DEFAULT_PORT;
 use crate::scenario::Overrides;
 use crate::trace::Endpoint;
-use crate::units::{Nanos, Rate};
 
 pub(super) use capacity::{CapacityArguments, ModelArgument};
 pub(super) use compare::CompareArguments;
-pub(super) use sweep::SweepArguments;
-
+pub(super) use doctor::DoctorArguments;
 pub(super) use explain::ExplainArguments;
+pub(super) use replay::{BesideArgument, ReplayArguments};
+pub(super) use sweep::SweepArguments;
 
 macro_rules! exit_status {
     () => {
@@ -97,102 +97,6 @@ pub(super) struct MeasuringArguments {
     #[arg(long)]
     pub(super) quiet: bool,
     /// Print the result document as JSON on standard output, and the summary on standard error
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// Send the slowest requests of a run again: slow by nature or by circumstance?
-///
-/// Takes the slowest requests of a run directory, byte for byte, and as many typical ones; sends each so many times in one random
-/// order, all traced, under the run's load or alone; and says of each slow one whether it is slow each time (look at what it asks for) or
-/// was slow that once (look at what went on). Ends with what `explain` says of the repeats that were slow again. Requests that write are
-/// not sent again. The repeats are a run with a directory of its own.
-#[derive(Debug, Args)]
-#[command(after_long_help = "Examples:
-  tailtrace replay results/20260301T093000Z-quickstart-1f2e3d4c
-  tailtrace replay results/20260301T093000Z-quickstart-1f2e3d4c --top 20 --times 20 --load none
-  tailtrace replay results/20260301T093000Z-quickstart-1f2e3d4c --json | jq '.requests[] | {sequence, verdict}'
-
-Exit status:
-  0  verdicts were found, for all requests or for some
-  2  nothing (complete) was measured: no such run, nothing to replay, target out of reach, interrupted
-  3  not one request could be decided, or the repeats' own run is not to be trusted")]
-pub(super) struct ReplayArguments {
-    /// The run directory, or the run.json in it
-    pub(super) run: PathBuf,
-    /// How many of the slowest requests, over all streams that read
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_TOP, value_parser = repeats())]
-    pub(super) top: usize,
-    /// How often each is sent
-    #[arg(long, value_name = "K", default_value_t = DEFAULT_TIMES, value_parser = repeats())]
-    pub(super) times: usize,
-    /// What runs beside the repeats: the run's load, or nothing
-    #[arg(long, value_name = "LOAD", value_enum, default_value_t = BesideArgument::Same)]
-    pub(super) load: BesideArgument,
-    /// Repeats a second, such as 20/s; left out: a twentieth of the run's own rate, 1/s to 50/s
-    ///
-    /// With --load none, left out: as fast as leaves pauses, 200/s at most. Where the load has stages, repeats are spread over all of it and
-    /// this is not used.
-    #[arg(long, value_name = "RATE")]
-    pub(super) rate: Option<Rate>,
-    /// Set a key of the run's plan that changes no request: of target, load, trace, practice
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(super) set: Vec<String>,
-    /// Seed of the order of repeats; left out: drawn, and stored
-    #[arg(long, value_name = "N")]
-    pub(super) seed: Option<u64>,
-    /// Where the run directory of the repeats is made
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    pub(super) out: PathBuf,
-    /// Say nothing but the result: no progress, no table
-    ///
-    /// Without --json the result is the path of the run directory.
-    #[arg(long)]
-    pub(super) quiet: bool,
-    /// Print the verdicts as JSON (replay.json) on standard output, and the table on standard error
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// No more than all repeats together may be.
-fn repeats() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(..=Replay::MOST_REPEATS as u64)
-}
-
-/// `--load`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum BesideArgument {
-    /// The load of the run
-    Same,
-    /// Nothing: one request at a time
-    None,
-}
-
-/// Why do I see no traces? Follow one traced request from here to Jaeger
-///
-/// Connects to the target, the collector and the Jaeger of a scenario, sends one request that is traced for certain (does a collection
-/// of this name exist? nothing is changed), waits for its spans, and says link by link what was seen. For a broken link: the likely
-/// cause, and the line of milvus.yaml, of the compose file or of the scenario to change.
-#[derive(Debug, Args)]
-#[command(after_long_help = "Examples:
-  tailtrace doctor scenarios/search-and-insert.toml
-  tailtrace doctor s.toml --set trace.endpoint=http://localhost:4317 --set trace.jaeger=http://localhost:16686
-  tailtrace doctor s.toml --json | jq '.links[] | select(.ok == false)'
-
-Exit status:
-  0  the chain is whole
-  1  a link is broken
-  2  it could not be looked at: bad scenario, nowhere to look for spans, a port of ours taken")]
-pub(super) struct DoctorArguments {
-    #[command(flatten)]
-    pub(super) scenario: ScenarioArguments,
-    /// How long spans may take to arrive
-    #[arg(long, value_name = "TIME", default_value_t = DEFAULT_WITHIN)]
-    pub(super) within: Nanos,
-    /// Milvus's metrics and management port; left out: port 9091 of the target's host
-    #[arg(long, value_name = "URL")]
-    pub(super) management: Option<String>,
-    /// Print the links as JSON
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -326,8 +230,12 @@ pub(super) struct ScenarioArguments {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Seed of vectors, queries and arrivals; left out: the scenario's, or a drawn one, which is stored
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub(super) seed: Option<u64>,
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.trim().parse().map_err(|_| format!("expected a whole number from 0 to {}", u64::MAX))
 }
 
 impl ScenarioArguments {
@@ -378,7 +286,8 @@ mod tests {
             let parsed = |most: &str| Arguments::try_parse_from(["tailtrace", "replay", "run", flag, most]);
             assert!(parsed("40000").is_ok(), "{flag}");
             let said = parsed("10000000000").unwrap_err().to_string();
-            assert!(said.contains(flag) && said.contains("10000000000 is not in 0..=40000"), "{said}");
+            assert_eq!(parsed("0").unwrap_err().kind(), clap::error::ErrorKind::ValueValidation, "{flag}");
+            assert!(said.contains(flag) && said.contains("expected 1 to 40,000"), "{said}");
         }
     }
 

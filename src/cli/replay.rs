@@ -19,7 +19,8 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Status, CliError> {
     let named = arguments.run.display().to_string();
     let plan = stored.document.plan().map_err(|source| CliError::StoredPlan { run: named.clone(), source: Box::new(source) })?;
     let overrides = Overrides { set: arguments.set.clone(), seed: None };
-    let plan = if overrides.set.is_empty() { plan } else { scenario::reread(&plan, &format!("plan of {named}"), &overrides)? };
+    let plan = if overrides.set.is_empty() { plan } else { scenario::reread(&plan, &stored.path, &overrides)? };
+    Replay::check_keys(&arguments.set)?;
     let beside = match arguments.load {
         BesideArgument::Same => Beside::Same,
         BesideArgument::None => Beside::None,
@@ -51,14 +52,14 @@ fn print(outcome: &ReplayOutcome, arguments: &ReplayArguments) -> io::Result<()>
     if arguments.json {
         if !arguments.quiet {
             // Where standard error is closed there is nobody to tell.
-            let _ = report::write_replay(&mut io::stderr().lock(), &outcome.replay, colours(io::stderr().is_terminal()));
+            let _ = report::write_replay(&mut io::stderr().lock(), &outcome.replay, &outcome.run, colours(io::stderr().is_terminal()));
         }
         serde_json::to_writer_pretty(&mut out, &outcome.replay)?;
         writeln!(out)?;
     } else if arguments.quiet {
         writeln!(out, "{}", outcome.directory.display())?;
     } else {
-        report::write_replay(&mut out, &outcome.replay, colours(io::stdout().is_terminal()))?;
+        report::write_replay(&mut out, &outcome.replay, &outcome.run, colours(io::stdout().is_terminal()))?;
     }
     out.flush()
 }

@@ -25,7 +25,7 @@ mod standing;
 pub mod sweep;
 mod tracing;
 
-pub use doctor::{DEFAULT_WITHIN, Diagnosis, DoctorSettings, Link, examine};
+pub use doctor::{DEFAULT_WITHIN, Diagnosis, DoctorSettings, LEAST_WITHIN, Link, examine};
 pub use error::RunError;
 pub use observer::{Event, Nobody, Observer};
 pub use replay::{

@@ -65,7 +65,7 @@ pub enum ResultError {
         what: String,
     },
     /// A file beside `run.json` is damaged before its last line.
-    #[error("`{path}` line {line} is damaged: {what}")]
+    #[error("`{path}` line {line} is damaged: {what}; copy the whole directory again, or run it again")]
     Damaged {
         /// The file.
         path: PathBuf,

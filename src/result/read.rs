@@ -31,8 +31,10 @@ impl StoredRun {
     /// Where a run that ended as planned has lost some of them, or a line is damaged.
     pub fn requests(&self) -> Result<Vec<Request>, ResultError> {
         let path = self.path.join(REQUESTS_FILE);
-        let requests = if path.exists() { requests::read(&path)? } else { Vec::new() };
+        let there = path.exists();
+        let requests = if there { requests::read(&path)? } else { Vec::new() };
         match self.document.output.requests_kept {
+            Some(kept) if !self.document.partial && kept > 0 && !there => Err(self.incomplete(format!("`{REQUESTS_FILE}` is missing"))),
             Some(kept) if !self.document.partial && (requests.len() as u64) < kept => {
                 Err(self.incomplete(format!("`{REQUESTS_FILE}` holds {} of {kept} requests", requests.len())))
             }

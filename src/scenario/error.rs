@@ -28,6 +28,21 @@ pub enum ScenarioError {
         /// What is read at most.
         most: u64,
     },
+    /// The file is no text.
+    #[error("`{}` is not text in UTF-8, as TOML has to be; save it as UTF-8, or give the path of a scenario file", path.display())]
+    NotText {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// A run's document that is cut, or a file of its name that is none.
+    #[error("cannot understand `{}`: it is cut or not a run document; copy the whole run directory again, or name another run", path.display())]
+    Cut {
+        /// What was asked for.
+        path: PathBuf,
+        /// Where it ends to be JSON.
+        #[source]
+        cause: serde_json::Error,
+    },
     /// A JSON file that is no run's.
     #[error(
         "`{}` holds no plan of a run; give a scenario file (TOML), or a run directory or its run.json to run its plan again",
@@ -57,6 +72,16 @@ pub enum ScenarioError {
 }
 
 impl ScenarioError {
+    /// For a plan that was stored: its lines are nobody's file, so the line that is wrong is shown without its number.
+    pub(super) fn in_a_plan(mut self) -> Self {
+        if let Self::Wrong(diagnostic) = &mut self
+            && let Some(spot) = diagnostic.spot.take()
+        {
+            diagnostic.message = format!("{} (`{}`)", diagnostic.message, spot.text.trim());
+        }
+        self
+    }
+
     /// Names what was typed as `flag`, where it is one of `values`, which went in as `--set`.
     #[must_use]
     pub fn typed_as(mut self, flag: &str, values: &[String]) -> Self {

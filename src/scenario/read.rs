@@ -1,6 +1,7 @@
 //! Reading: text and overrides to a plan.
 
 use std::fs;
+use std::io;
 use std::path::Path as FilePath;
 
 use rand::TryRng as _;
@@ -55,11 +56,18 @@ pub fn read(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioErro
     if path.extension().is_some_and(|extension| extension == "json") {
         return read_stored(path, overrides);
     }
-    let size = fs::metadata(path).map_err(failed)?.len();
+    let file = fs::metadata(path).map_err(failed)?;
+    if file.is_dir() {
+        return Err(ScenarioError::NoPlan { path: path.to_owned() });
+    }
+    let size = file.len();
     if size > LONGEST {
         return Err(ScenarioError::TooLong { path: path.to_owned(), size, most: LONGEST });
     }
-    let text = fs::read_to_string(path).map_err(failed)?;
+    let text = fs::read_to_string(path).map_err(|cause| match cause.kind() {
+        io::ErrorKind::InvalidData => ScenarioError::NotText { path: path.to_owned() },
+        _ => failed(cause),
+    })?;
     parse(&text, &path.display().to_string(), overrides)
 }
 
@@ -68,7 +76,8 @@ fn read_stored(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioE
     let failed = |cause| ScenarioError::Read { path: path.to_owned(), cause };
     let document = fs::read_to_string(path).map_err(failed)?;
     let no_plan = || ScenarioError::NoPlan { path: path.to_owned() };
-    let mut document: serde_json::Value = serde_json::from_str(&document).map_err(|_| no_plan())?;
+    let mut document: serde_json::Value =
+        serde_json::from_str(&document).map_err(|cause| ScenarioError::Cut { path: path.to_owned(), cause })?;
     match document.get("schema").and_then(serde_json::Value::as_str) {
         Some(SCHEMA) => {}
         Some(schema) => {
@@ -82,7 +91,12 @@ fn read_stored(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioE
     let overrides = overrides.clone().or_seed(seed);
     // As TOML it goes the way of every scenario: overrides, checks, and errors that point.
     let text = toml::to_string(&plan).map_err(|_| no_plan())?;
-    parse(&text, &format!("{} (its plan)", path.display()), &overrides)
+    parse(&text, &of_plan(path), &overrides).map_err(ScenarioError::in_a_plan)
+}
+
+/// What messages call the plan in a run's document.
+fn of_plan(document: &FilePath) -> String {
+    format!("{} (its plan)", document.display())
 }
 
 /// Reads the text of a scenario that came from `origin`, the path of a file.
@@ -111,15 +125,16 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
     })
 }
 
-/// A plan that was stored, with overrides: read as if it had been typed, so that errors point into it. `origin` is what messages call it.
+/// A plan that was stored in this run directory, with overrides: read as if it had been typed, so that errors show what is wrong in it.
 ///
 /// # Errors
 /// For the first override that is wrong.
-pub fn reread(plan: &Plan, origin: &str, overrides: &Overrides) -> Result<Plan, ScenarioError> {
+pub fn reread(plan: &Plan, directory: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioError> {
     // TOML's whole numbers end at 2^63, seeds do not: it goes beside the text.
     let file = ScenarioFile { seed: None, ..ScenarioFile::from(plan.clone()) };
     let text = toml::to_string(&file).unwrap_or_default();
-    parse(&text, origin, &overrides.clone().or_seed(Some(plan.seed)))
+    let overrides = overrides.clone().or_seed(Some(plan.seed));
+    parse(&text, &of_plan(&directory.join(RUN_FILE)), &overrides).map_err(ScenarioError::in_a_plan)
 }
 
 /// Reads the keys of a `[practice]` table from flags: keys as the table has them, values as typed.

@@ -351,7 +351,17 @@ fn a_seed_is_handed_on_only_where_none_is_given() {
     let own = |set: &[&str], seed| Overrides { set: set.iter().map(|set| (*set).to_owned()).collect(), seed }.or_seed(Some(7)).seed;
     assert_eq!((own(&["seeder.rate=5/s"], None), own(&["seed=5"], None), own(&[], Some(3))), (Some(7), None, Some(3)));
     let plan = with(&["seed=11"]).unwrap();
-    let again =
-        |set: &[&str]| reread(&plan, "s", &Overrides { set: set.iter().map(|set| (*set).to_owned()).collect(), seed: None }).unwrap().seed;
+    let overrides = |set: &[&str]| Overrides { set: set.iter().map(|set| (*set).to_owned()).collect(), seed: None };
+    let again = |set: &[&str]| reread(&plan, "s".as_ref(), &overrides(set)).unwrap().seed;
     assert_eq!((again(&["load.lanes=1"]), again(&["seed=12"])), (11, 12));
+}
+
+/// The text that a stored plan is read from is nobody's file: what is wrong in it is shown, without a line to look for.
+#[test]
+fn what_is_wrong_in_a_stored_plan_is_shown_without_a_line_number() {
+    let plan = with(&["practice.servers=2"]).unwrap();
+    let overrides = Overrides { set: vec!["target.uri=http://127.0.0.1:1".to_owned()], seed: None };
+    let error = reread(&plan, "results/1".as_ref(), &overrides).unwrap_err().to_string();
+    assert!(error.starts_with("results/1/run.json (its plan): ") && error.contains("practice"), "{error}");
+    assert!(!error.contains(" | ") && error.matches('`').count() >= 2, "{error}");
 }

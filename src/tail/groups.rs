@@ -73,6 +73,12 @@ impl Thresholds {
         })
     }
 
+    /// Whether the tail would hold most of the requests: there is nothing typical to hold it against then.
+    #[must_use]
+    pub const fn is_mostly_tail(&self) -> bool {
+        self.above_ns < self.median_ns
+    }
+
     /// Whether a request of this length is in the tail.
     #[must_use]
     pub const fn is_tail(&self, response_ns: u64) -> bool {
@@ -150,7 +156,7 @@ impl<'a> Groups<'a> {
         let tail_figures = Group { above_ns: Some(above_ns), ..Group::of(&tail, all.map(|all| all.part(above_ns, u64::MAX))) };
         let typical_figures = Group {
             from_ns: Some(typical_from_ns),
-            to_ns: Some(typical_to_ns),
+            to_ns: Some(typical_to_ns.min(above_ns)),
             ..Group::of(&typical, all.map(|all| all.part(typical_from_ns.saturating_sub(1), typical_to_ns.min(above_ns))))
         };
         Some(Self { thresholds, tail, typical, tail_figures, typical_figures })

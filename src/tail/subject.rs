@@ -45,6 +45,8 @@ pub struct Subject {
     pub length_ns: Option<u64>,
     /// The fraction of the requests that were meant to be sampled; `None` where that is not known.
     pub sample_fraction: Option<f64>,
+    /// Whether they are repeats of a replay: half of them were chosen for having been slow, so that the tail may be most of them.
+    pub repeats: bool,
     /// Sampled requests whose trace was not found.
     pub without_trace: u64,
     /// What was odd about the traces, and mended or left out.

@@ -1,5 +1,7 @@
 //! Too few slow requests are traced: what would trace enough, and what the traces at hand are enough for.
 
+use crate::units::grouped;
+
 use super::above::Above;
 use super::groups::Groups;
 use super::subject::Subject;
@@ -15,12 +17,14 @@ const LOWER: [f64; 10] = [0.999, 0.998, 0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8,
 pub(super) fn advice(subject: &Subject, groups: &Groups<'_>) -> String {
     let mut more = more_traces(subject, groups);
     if subject.oddities.cut > 0 {
-        more =
-            format!("see first why {} traces have lost spans (`tailtrace doctor` says which link is broken); {more}", subject.oddities.cut);
+        more = format!(
+            "see first why {} traces have lost spans (`tailtrace doctor` says which link is broken); {more}",
+            grouped(subject.oddities.cut)
+        );
     }
     match lower(subject) {
         Some((above, found)) => {
-            let (traced, requests) = (found.tail_figures.traced, found.tail_figures.requests);
+            let (traced, requests) = (grouped(found.tail_figures.traced), grouped(found.tail_figures.requests));
             let of = if subject.all.is_some() { format!("{traced} of {requests} are traced") } else { format!("there are {traced}") };
             format!("{more}; the traces at hand are enough for --above {above}, where {of}")
         }

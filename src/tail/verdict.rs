@@ -47,6 +47,8 @@ pub enum Verdict {
 pub(super) enum Immaterial {
     /// No request is in it.
     Empty,
+    /// Most requests are in it.
+    Most,
     /// Small against what requests take.
     Small,
     /// Within what typical requests vary.
@@ -84,6 +86,9 @@ pub(super) fn judge(subject: &Subject, groups: &Groups<'_>, above: Above, rows: 
 fn immaterial(subject: &Subject, groups: &Groups<'_>) -> Option<Immaterial> {
     if groups.tail_figures.requests == 0 {
         return Some(Immaterial::Empty);
+    }
+    if groups.thresholds.is_mostly_tail() && !subject.repeats {
+        return Some(Immaterial::Most);
     }
     let mean = |group: &super::Group| group.all_mean_ns.or(group.mean_ns).map(|ns| ns as f64);
     let (tail, typical) = (mean(&groups.tail_figures)?, mean(&groups.typical_figures)?);

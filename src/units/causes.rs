@@ -31,9 +31,32 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
+/// What is wrong with a line of JSON. The parser counts lines from where it began; whoever reads a file line by line knows better, and the
+/// column is left.
+#[derive(Debug, thiserror::Error)]
+pub struct LineOfJson(pub serde_json::Error);
+
+impl fmt::Display for LineOfJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(error) = self;
+        let said = error.to_string();
+        match said.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())) {
+            Some(what) => write!(f, "{what} at column {}", error.column()),
+            None => f.write_str(&said),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_json_is_wrong_at_a_column_of_it() {
+        let wrong = |line: &str| LineOfJson(serde_json::from_str::<Vec<u8>>(line).unwrap_err()).to_string();
+        assert_eq!(wrong("[1, x]"), "expected value at column 5");
+        assert_eq!(wrong("[1, 300]"), "invalid value: integer `300`, expected u8 at column 7");
+    }
 
     #[derive(Debug, thiserror::Error)]
     enum Chained {

@@ -11,12 +11,14 @@
 //! ```
 
 mod causes;
+mod count;
 mod fraction;
 mod nanos;
 mod rate;
 mod size;
 
-pub use causes::Causes;
+pub use causes::{Causes, LineOfJson};
+pub use count::grouped;
 pub use fraction::Fraction;
 pub use nanos::Nanos;
 pub use rate::Rate;

@@ -17,7 +17,7 @@ import sys
 GUILTY = "Delegator-waitTSafe"
 ADD_UP_WITHIN = 0.01
 # An HdrHistogram of three digits knows a mean within 0.1 %; the traced group may lack a trace or two that was cut.
-ALL_MEAN_WITHIN = 0.05
+ALL_MEAN_WITHIN = 0.01
 
 
 def troubles_of_group(stream, group, key):

@@ -11,8 +11,8 @@ macro_rules! explain_status {
     () => {
         "\
 Exit status:
-  0  explained, in one stream at least
-  2  nothing could be explained: no such run, no traces, no such service
+  0  explained, in one stream at least, or nothing was slow
+  2  nothing could be explained: no such run, no traces, no such service, an --above that most requests exceed
   3  too few slow requests are traced, in every stream"
     };
 }

@@ -2,10 +2,17 @@
 
 use crate::tail::management::TraceSettings;
 use crate::trace::Propagation;
+use crate::units::Nanos;
 
-use super::TRACE_SETTINGS;
 use super::link::Link;
 use super::speech::Speech;
+use super::{DEFAULT_WITHIN, TRACE_SETTINGS};
+
+/// OpenTelemetry's exporters send a batch so often, where nothing else is set.
+const BATCH_EVERY: Nanos = Nanos::from_secs(5);
+
+/// Why an address gives no answer at all, not even that nobody listens.
+const NO_WAY: &str = "out of reach: nothing answers at that address, or no network leads there";
 
 /// The host and port of a URL whose host was checked where the scenario was read.
 pub(super) fn host_and_port(url: &str, default: u16) -> (String, u16) {
@@ -47,6 +54,9 @@ pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
             "port closed: no Milvus listens there, or its port is not published",
             "start Milvus; in compose publish the port (ports: [\"19530:19530\"]), or correct `target.uri`",
         ),
+        Speech::OutOfReach(why) => {
+            broken(&format!("no connection ({why})"), NO_WAY, "correct the host in `target.uri`, or see to the network and its firewalls")
+        }
         Speech::Http1 => broken(
             "it speaks HTTP/1, not gRPC",
             "another port of Milvus or another service: gRPC is on 19530 as a rule, 9091 is for metrics",
@@ -86,6 +96,11 @@ pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Opt
                 "start the collector (or Jaeger with COLLECTOR_OTLP_ENABLED=true and port 4317 published), or correct `trace.endpoint`",
             ),
         },
+        Speech::OutOfReach(why) => broken(
+            &format!("no connection ({why})"),
+            NO_WAY,
+            "correct the host in `trace.endpoint`, or see to the network and its firewalls",
+        ),
         Speech::Http1 => broken(
             "it speaks HTTP/1, not gRPC",
             "wrong endpoint: that is OTLP over HTTP (4318 as a rule) or another service, and spans go by gRPC",
@@ -95,10 +110,11 @@ pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Opt
     }
 }
 
-/// Milvus's own settings, where it tells them. `goes_to` is where spans are expected.
-pub(super) fn trace_settings(settings: Option<&TraceSettings>, goes_to: &str) -> Link {
+/// Milvus's own settings, where it tells them. `asked` is who was asked for them, `goes_to` where spans are expected.
+pub(super) fn trace_settings(settings: Option<&TraceSettings>, asked: &str, goes_to: &str) -> Link {
     let Some(settings) = settings else {
-        return Link::unknown(TRACE_SETTINGS, "not offered (Milvus 2.5 and later tell them on port 9091); its spans will show");
+        let seen = format!("none told by {asked} (Milvus 2.5 and later do, on their port 9091: --management); its spans will show");
+        return Link::unknown(TRACE_SETTINGS, seen);
     };
     let said = |value: &Option<String>| value.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| "not said".to_owned());
     let seen = format!(
@@ -167,7 +183,9 @@ pub(super) struct Missing<'a> {
     /// Where they were looked for, and where they were to go.
     pub(super) place: &'a str,
     pub(super) goes_to: &'a str,
-    pub(super) waited: String,
+    pub(super) waited: Nanos,
+    /// The server is the practice target in this process.
+    pub(super) practice: bool,
     pub(super) settings: Option<&'a TraceSettings>,
     pub(super) propagation: Propagation,
     /// Connections to the built-in collector that began with TLS.
@@ -178,9 +196,15 @@ pub(super) struct Missing<'a> {
 
 /// Why the server's spans did not come.
 pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
-    let seen = format!("none in {} within {}", missing.place, missing.waited);
+    let seen = format!("none in {} within {}", missing.place, missing.waited.human());
     let goes_to = bare(missing.goes_to);
-    let broken = |cause: String, fix: String| Link::broken("server spans", seen.clone(), cause, fix);
+    let broken = |cause: String, fix: String| {
+        if missing.waited >= BATCH_EVERY {
+            return Link::broken("server spans", seen.clone(), cause, fix);
+        }
+        let early = "not long enough waited: servers send their spans every five seconds as a rule";
+        Link::broken("server spans", seen.clone(), format!("{early}; or {cause}"), format!("--within {DEFAULT_WITHIN}; or {fix}"))
+    };
     if missing.in_tls > 0 {
         return broken(
             format!(
@@ -188,6 +212,12 @@ pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
                 missing.in_tls
             ),
             "in milvus.yaml: trace.otlp.secure: false; then restart Milvus".to_owned(),
+        );
+    }
+    if missing.practice {
+        return broken(
+            format!("the practice target sent its spans to {}, and they do not arrive in {}", missing.goes_to, missing.place),
+            "see the log of what listens there, or set `trace.endpoint` to \"built-in\"".to_owned(),
         );
     }
     if missing.propagation == Propagation::ClientRequestId && missing.others.is_some() {

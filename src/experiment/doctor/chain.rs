@@ -111,7 +111,11 @@ impl<'a> Chain<'a> {
     ) -> Result<(), RunError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Start)?;
         let client = self.target(standing, &runtime);
-        let settings = if self.plan.practice.is_none() && client.is_some() { self.trace_settings(standing, url) } else { None };
+        let practice = self.plan.practice.is_some();
+        if practice && self.settings.management.is_some() {
+            self.notes.push("--management was not used: the practice target has no such port".to_owned());
+        }
+        let settings = if !practice && client.is_some() { self.trace_settings(standing, url) } else { None };
         let services = jaeger.as_ref().and_then(|(jaeger, _)| jaeger.as_ref()?.services().ok());
         let answering = jaeger.as_ref().and_then(|(jaeger, _)| jaeger.as_ref().map(|jaeger| jaeger.url().to_owned()));
         self.links.extend(jaeger.map(|(_, link)| link));
@@ -186,7 +190,7 @@ impl<'a> Chain<'a> {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let url = self.settings.management.clone().unwrap_or_else(|| format!("http://{host}:{MANAGEMENT_PORT}"));
         let settings = management::trace_settings(&url);
-        self.links.push(causes::trace_settings(settings.as_ref(), goes_to));
+        self.links.push(causes::trace_settings(settings.as_ref(), &url, goes_to));
         settings
     }
 
@@ -313,7 +317,8 @@ impl<'a> Chain<'a> {
             let missing = Missing {
                 place: &place,
                 goes_to: url,
-                waited: self.settings.within.human(),
+                waited: self.settings.within,
+                practice: self.plan.practice.is_some(),
                 settings: known.settings,
                 propagation: self.plan.trace.propagation,
                 in_tls: arrivals.in_tls(),

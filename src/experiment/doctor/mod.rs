@@ -28,6 +28,9 @@ const TRACE_SETTINGS: &str = "trace settings";
 /// time.
 pub const DEFAULT_WITHIN: Nanos = Nanos::from_secs(10);
 
+/// No time that is shorter says anything.
+pub const LEAST_WITHIN: Nanos = Nanos::from_secs(1);
+
 /// How the doctor looks.
 #[derive(Debug, Clone)]
 pub struct DoctorSettings {

@@ -1,6 +1,6 @@
 //! What listens at an address: nobody, TLS, HTTP/2, something else. Found out with a few bytes over plain TCP.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
@@ -12,8 +12,10 @@ const WITHIN: Duration = Duration::from_secs(2);
 pub(super) enum Speech {
     /// The name leads nowhere.
     Unresolved(String),
-    /// Nobody listens, or nobody can be reached.
+    /// Nobody listens.
     Closed(String),
+    /// There is no way there, or no answer from there.
+    OutOfReach(String),
     /// TLS.
     Tls,
     /// HTTP/2 without TLS, as gRPC has it.
@@ -54,7 +56,8 @@ pub(super) fn listen_to(host: &str, port: u16) -> Speech {
     // A server that refuses what it does not understand closes the connection: each question has its own.
     let answer = match ask(&address, PREFACE) {
         Ok(answer) => answer,
-        Err(error) => return Speech::Closed(error.to_string()),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => return Speech::Closed(error.to_string()),
+        Err(error) => return Speech::OutOfReach(error.to_string()),
     };
     match answer.as_slice() {
         // A frame on stream 0: settings first, or a farewell.
@@ -130,6 +133,8 @@ mod tests {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         assert!(matches!(listen_to("127.0.0.1", free), Speech::Closed(_)));
         assert!(matches!(listen_to("no-such-host.invalid", 1), Speech::Unresolved(_)));
+        // No connection is ever made to everybody.
+        assert!(matches!(listen_to("255.255.255.255", 1), Speech::OutOfReach(_)));
     }
 
     #[test]

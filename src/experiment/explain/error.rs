@@ -37,6 +37,20 @@ pub enum ExplainError {
         /// Those that it has.
         known: Vec<String>,
     },
+    /// `--above` is below the median of everything that is asked about.
+    #[error("--above {above} is no tail: most requests take longer ({medians}); give a longer time, or a percentile such as p95")]
+    NoTail {
+        /// As it was given.
+        above: String,
+        /// Each stream with its median.
+        medians: String,
+    },
+    /// Not one span.
+    #[error("there is no span in {place}; look further back (--last), or save the traces when their spans have been sent")]
+    NoSpans {
+        /// Where.
+        place: String,
+    },
     /// A service that made no span.
     #[error("no span of service `{service}` in {place}; there are spans of {}", listed(.known))]
     NoService {

@@ -64,6 +64,9 @@ fn check(traces: &[Trace], whose: &Whose, place: &str) -> Result<(), ExplainErro
     let of_service = |trace: &Trace| -> Vec<String> {
         trace.spans.iter().filter(|span| span.service == whose.service).map(|span| span.name.clone()).collect()
     };
+    if traces.iter().all(|trace| trace.spans.is_empty()) {
+        return Err(ExplainError::NoSpans { place: place.to_owned() });
+    }
     if !traces.iter().any(|trace| trace.spans.iter().any(|span| span.service == whose.service)) {
         let known = traces.iter().flat_map(|trace| &trace.spans).map(|span| span.service.clone()).collect();
         return Err(ExplainError::no_service(&whose.service, place, known));
@@ -120,6 +123,29 @@ mod tests {
         assert!(search.notes.iter().any(|note| note.starts_with("8 cut traces are left out")), "{:?}", search.notes);
         assert_eq!(answer.sources[0].of.len(), 192, "each of the others keeps its trace");
         assert_eq!(search.waterfalls.slowest.as_ref().unwrap().spans.len(), 3, "the slowest whole one is drawn");
+    }
+
+    /// Of searches that take about 5 ms most take longer than 1 ms: whoever asks for these gets no verdict about a tail.
+    #[test]
+    fn a_time_that_most_requests_exceed_begins_no_tail() {
+        let traces: Vec<Trace> = (0..40).map(|at| Trace { id: format!("{:032x}", at + 1), ..sketch(&whole(5_000 + at)) }).collect();
+        let whose = Whose { service: "client".to_owned(), operation: None };
+        let asked = |above: &str| {
+            let question = Question { above: above.parse().unwrap(), stream: None };
+            explain(&traces, &whose, &question, "here").and_then(Answer::with_a_tail)
+        };
+        for above in ["1ms", "0s", "5018us"] {
+            let refused = asked(above).unwrap_err().to_string();
+            assert!(
+                refused.starts_with(&format!("--above {above} is no tail")) && refused.contains("median of `client` 5.02 ms"),
+                "{refused}"
+            );
+        }
+        let tail = asked("5030us").unwrap();
+        let group = &tail.explanation.streams[0].typical;
+        assert_eq!((group.to_ns, group.traced), (Some(5_029_000), 21), "typical ones end at p75, and below the tail");
+        let lower = asked("5025us").unwrap();
+        assert_eq!(lower.explanation.streams[0].typical.to_ns, Some(5_025_000), "where the tail begins among them, before it");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::result::model::RunDocument;
 use crate::tail::jaeger::JaegerError;
 use crate::tail::traces::{self, Trace};
 use crate::tail::{self, Above, ClientSpan, Explanation, FoldedBy, Subject, Thresholds, Verdict, Weighted};
+use crate::units::Nanos;
 
 pub use error::ExplainError;
 pub use foreign::Whose;
@@ -87,6 +88,21 @@ impl Answer {
         Self { explanation, sources, above }
     }
 
+    /// Itself, where the tail is one in some stream: where most requests of each lie above its beginning, nothing can be said.
+    fn with_a_tail(self) -> Result<Self, ExplainError> {
+        let mostly_tail = |source: &Source| {
+            let thresholds = Thresholds::of(&source.subject, self.above)?;
+            let median = Nanos(thresholds.median_ns).human();
+            (thresholds.is_mostly_tail() && !source.subject.repeats).then(|| format!("median of `{}` {median}", source.subject.name))
+        };
+        match self.sources.iter().map(mostly_tail).collect::<Option<Vec<_>>>() {
+            Some(medians) if !medians.is_empty() => {
+                Err(ExplainError::NoTail { above: self.above.to_string(), medians: medians.join(", ") })
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// Whether too few slow requests are traced in every stream that has any.
     #[must_use]
     pub fn is_too_few(&self) -> bool {
@@ -112,7 +128,7 @@ impl Answer {
 
 /// Explains a run from its directory; its traces are those in it, or else those in the Jaeger that its plan names.
 pub fn explain_run(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
-    stored::explain(path, question)
+    stored::explain(path, question)?.with_a_tail()
 }
 
 /// As [`explain_run`] where the run's traces are at hand, in its directory; `None` where nothing was sampled or its spans went elsewhere.
@@ -125,7 +141,12 @@ pub fn explain_at_hand(path: &Path, run: &RunDocument, question: &Question) -> O
 /// Explains traces of any client, saved in a file or in the files of a directory.
 pub fn explain_traces(path: &Path, whose: &Whose, question: &Question) -> Result<Answer, ExplainError> {
     let reading = traces::read(path)?;
-    foreign::explain(&reading.traces, whose, question, &path.display().to_string())
+    let mut answer = foreign::explain(&reading.traces, whose, question, &path.display().to_string())?;
+    for file in &reading.cut_files {
+        let note = format!("`{}` ends in the middle of a line, which is left out: the file is cut", file.display());
+        answer.explanation.streams.iter_mut().for_each(|stream| stream.notes.push(note.clone()));
+    }
+    answer.with_a_tail()
 }
 
 /// Explains traces of any client that a Jaeger holds.
@@ -136,7 +157,7 @@ pub fn explain_jaeger(url: &str, whose: &Whose, period: Period, question: &Quest
         return Err(ExplainError::no_service(&whose.service, jaeger.url(), known));
     }
     let traces = jaeger::search(&jaeger, whose, period)?;
-    foreign::explain(&traces, whose, question, jaeger.url())
+    foreign::explain(&traces, whose, question, jaeger.url())?.with_a_tail()
 }
 
 /// Places of traces by their ids.

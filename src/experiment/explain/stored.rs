@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::experiment::{Replay, ReplayDocument};
 use crate::result::model::PhaseName;
 use crate::result::requests::Request;
 use crate::result::{self, StoredRun, hlog};
 use crate::tail::jaeger::Jaeger;
 use crate::tail::traces::{self, Trace};
 use crate::tail::{
-    Above, ClientSpan, GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, Verdict,
+    Above, ClientSpan, Explained, GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, Verdict,
     WAITING_IN_THE_GENERATOR, attribute,
 };
 use crate::trace::Why;
+use crate::units::grouped;
 
 use super::{Answer, ExplainError, Of, Question, Source, by_id, jaeger};
 
@@ -27,7 +29,8 @@ const MOST_FETCHED: usize = 2_000;
 
 const FROM_SENDING: &str =
     "these are repeats of a replay: their times count from sending, for what one waits for its turn is the replay's doing";
-const MORE_REPEATS: &str = "send each more often (`tailtrace replay --times`)";
+/// So many slow repeats are aimed at, as for slow requests: of 16 expected there are 10 with 95 % certainty (Poisson).
+const AIM: u64 = 16;
 
 pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
     let run = result::read(path)?;
@@ -75,12 +78,27 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
         stream.notes.extend(partial.iter().chain(&distrust).cloned());
         if repeats.contains(&stream.name) {
             stream.notes.push(FROM_SENDING.to_owned());
-            if stream.verdict == Verdict::TooFew {
-                stream.advice = Some(MORE_REPEATS.to_owned());
-            }
+        }
+        if stream.verdict == Verdict::TooFew && !repeats.is_empty() {
+            let replay = ReplayDocument::stored(&run.path);
+            stream.advice = replay.and_then(|replay| more_of_a_replay(&replay, stream));
         }
     }
     Ok(answer)
+}
+
+/// What gets enough traces of a stream of a replay's run; `None` where nothing does. The streams beside the repeats are those of the run
+/// that was replayed.
+fn more_of_a_replay(replay: &ReplayDocument, stream: &Explained) -> Option<String> {
+    if !replay.streams.iter().any(|replayed| replayed.replayed_as == stream.name) {
+        return Some(format!(
+            "this stream ran beside the repeats: see the run that was replayed (`tailtrace explain {}`)",
+            replay.of_directory
+        ));
+    }
+    let times = (replay.times as u64).saturating_mul(AIM).div_ceil(stream.tail.traced.max(1));
+    let most = Replay::MOST_REPEATS as u64 / (replay.requests.len() + replay.typical.len()).max(1) as u64;
+    (stream.tail.traced > 0 && times <= most).then(|| format!("send each more often: `{}`", replay.command(times)))
 }
 
 /// What is known of a stream without its traces. Of repeats all were meant to be sampled, whatever the run's ratio.
@@ -93,6 +111,7 @@ fn subject(run: &StoredRun, name: &str, operation: &str, repeats: bool) -> Subje
         all: times.filter(|all| !all.is_empty()).cloned(),
         floor_spread_ns: run.document.generator.floor.map(|floor| floor.p99_ns.saturating_sub(floor.p50_ns)),
         length_ns: measured.and_then(|phase| phase.length_ns),
+        repeats,
         sample_fraction: Some(if repeats { 1.0 } else { run.document.trace.sample_fraction }),
         ..Subject::default()
     }
@@ -123,7 +142,15 @@ impl Way {
         if run.document.trace.sampled == 0 && !run.document.partial {
             return Err(none("no request was sampled; run with `trace.sample_fraction` above 0 (--set trace.sample_fraction=0.1)"));
         }
-        if let Some(url) = run.document.plan["trace"]["jaeger"].as_str() {
+        let trace = &run.document.trace;
+        if trace.ended > 0 && trace.exported == 0 {
+            let to = trace.endpoint.as_deref().map(|endpoint| format!(" to {endpoint}")).unwrap_or_default();
+            return Err(none(&format!(
+                "not one of the {} spans of its sampled requests could be delivered{to}; `tailtrace doctor` says which link is broken",
+                grouped(trace.ended)
+            )));
+        }
+        if let Some(url) = run.document.jaeger() {
             return Ok(Self::Jaeger(Jaeger::new(url)?));
         }
         run.check_spans()?;

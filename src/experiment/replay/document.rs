@@ -1,7 +1,10 @@
 //! `replay.json`, and what `replay --json` prints: the verdicts with all that they rest on.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
+use crate::result::REPLAY_FILE;
 use crate::result::model::{RunDocument, Trust};
 use crate::tail::Explained;
 use crate::units::Nanos;
@@ -114,6 +117,19 @@ pub struct ReplayedStream {
     /// What `explain` says of the repeats that were slow again, against the middle half of all; `null` where their traces are not at hand.
     #[serde(default)]
     pub explained: Option<Explained>,
+}
+
+impl ReplayDocument {
+    /// What a run's directory holds of it; `None` where the run is no replay, or the file tells nothing.
+    pub(in crate::experiment) fn stored(directory: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(directory.join(REPLAY_FILE)).ok()?).ok()
+    }
+
+    /// The command that makes this replay once more, with so many repeats of each request.
+    pub(in crate::experiment) fn command(&self, times: u64) -> String {
+        let alone = if self.load == Beside::None { " --load none" } else { "" };
+        format!("tailtrace replay {} --top {} --times {times}{alone}", self.of_directory, self.requests.len())
+    }
 }
 
 impl ReplayedStream {
@@ -286,9 +302,22 @@ fn waited(repeats: &[Repeat]) -> Vec<u64> {
     repeats.iter().filter(|repeat| told_ns(repeat).is_some()).map(|repeat| repeat.service_ns).collect()
 }
 
-/// The lower median.
+/// The middle one; of an even number the mean of the two in the middle.
 fn median(values: &[u64]) -> Option<u64> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
-    sorted.get(sorted.len().checked_sub(1)? / 2).copied()
+    let last = sorted.len().checked_sub(1)?;
+    Some(u64::midpoint(sorted[last / 2], sorted[last.div_ceil(2)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_lies_in_the_middle_of_odd_and_of_even_numbers() {
+        for (values, middle) in [(&[][..], None), (&[7], Some(7)), (&[9, 1], Some(5)), (&[9, 1, 2], Some(2)), (&[1, 20, 10, 2], Some(6))] {
+            assert_eq!(median(values), middle, "{values:?}");
+        }
+    }
 }

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use crate::experiment::RunError;
 use crate::result::ResultError;
 use crate::result::model::ModelError;
+use crate::units::grouped;
+
+use super::plan::KEYS;
 
 /// Why there is no replay.
 #[derive(Debug, thiserror::Error)]
@@ -21,10 +24,12 @@ pub enum ReplayError {
         source: Box<ModelError>,
     },
     /// It is a replay: its request numbers are places in an order.
-    #[error("`{path}` is a replay itself; name the run that it replayed (`of` in its replay.json), or explain this one")]
+    #[error("`{path}` is a replay itself; name the run that it replayed{}, or explain this one", of.as_ref().map(|of| format!(", `{of}`")).unwrap_or_default())]
     IsReplay {
         /// The run.
         path: PathBuf,
+        /// The directory of the run that it replayed, where it says so.
+        of: Option<String>,
     },
     /// `--top 0`.
     #[error("--top 0 replays nothing; write 1 or more")]
@@ -56,7 +61,7 @@ pub enum ReplayError {
         fewest: u64,
     },
     /// More than is sensible.
-    #[error("--times {times} of {requests} requests, slow and typical, are more than {most} repeats; lower --top or --times")]
+    #[error("--times {times} of {requests} requests, slow and typical, are more than {} repeats; lower --top or --times", grouped(*most as u64))]
     TooMany {
         /// Slow requests, and as many typical ones.
         requests: usize,
@@ -78,6 +83,12 @@ pub enum ReplayError {
     OtherRequests {
         /// The key.
         what: String,
+    },
+    /// An override of what a replay takes from the run.
+    #[error("--set {key}: a replay takes its requests and its load from the run; it can change keys of {}", KEYS.map(|key| format!("`{key}`")).join(", "))]
+    OtherKey {
+        /// The key.
+        key: String,
     },
     /// The run of the repeats.
     #[error(transparent)]

@@ -100,7 +100,8 @@ impl Replay {
     /// decide anything.
     pub fn new(stored: &StoredRun, plan: Plan, settings: ReplaySettings) -> Result<Self, ReplayError> {
         if stored.path.join(REPLAY_FILE).exists() {
-            return Err(ReplayError::IsReplay { path: stored.path.clone() });
+            let of = ReplayDocument::stored(&stored.path).map(|replay| replay.of_directory);
+            return Err(ReplayError::IsReplay { path: stored.path.clone(), of });
         }
         stored.check_whole()?;
         let (top, times) = (settings.top.unwrap_or(DEFAULT_TOP), settings.times.unwrap_or(DEFAULT_TIMES));
@@ -121,6 +122,14 @@ impl Replay {
         let of_plan = plan.streams.iter().map(|stream| stream.name.clone()).collect();
         let plan = plan::with_repeats(plan, &chosen, &sent, &settings, &stored.document)?;
         Ok(Self { of: stored.document.clone(), of_plan, directory: stored.path.clone(), chosen, sent, plan, settings, times, seed })
+    }
+
+    /// Whether every `--set`, as it was typed, is of a key that a replay can change.
+    ///
+    /// # Errors
+    /// For the first that is not.
+    pub fn check_keys(set: &[String]) -> Result<(), ReplayError> {
+        plan::check_keys(set)
     }
 
     /// The name of a stream of the stored run.

@@ -25,6 +25,16 @@ const IN_FLIGHT: usize = 64;
 /// Stream names are no longer than this.
 const LONGEST_NAME: usize = 64;
 
+/// What `--set` may change: none of it changes a request.
+pub(super) const KEYS: [&str; 4] = ["target", "load", "trace", "practice"];
+
+/// Whether every override, as it was typed, is of a key that a replay can change.
+pub(super) fn check_keys(set: &[String]) -> Result<(), ReplayError> {
+    let key = |set: &String| set.split_once('=').map_or(set.as_str(), |(key, _)| key).trim().to_owned();
+    let other = set.iter().map(key).find(|key| !KEYS.contains(&key.split('.').next().unwrap_or_default().trim()));
+    other.map_or(Ok(()), |key| Err(ReplayError::OtherKey { key }))
+}
+
 /// Whether a plan that `--set` has changed still sends the requests of the run's own.
 pub(super) fn check_same_requests(own: &Plan, plan: &Plan) -> Result<(), ReplayError> {
     let other = |what: String| Err(ReplayError::OtherRequests { what });

@@ -14,8 +14,7 @@ const WIDTH: usize = 100;
 /// Writes the chain.
 pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool) -> io::Result<()> {
     let paint = Paint { on: colours };
-    let first = diagnosis.first_broken();
-    for link in &diagnosis.links {
+    for (at, link) in diagnosis.links.iter().enumerate() {
         let mark = match link.ok {
             Some(true) => paint.good("✓"),
             Some(false) => paint.bad("✗"),
@@ -23,6 +22,11 @@ pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool
         };
         write!(out, "{mark} {:<width$}", link.name, width = COLUMN - 2)?;
         paragraph(out, "", &link.seen)?;
+        let told = |earlier: &&Link| earlier.ok == Some(false) && (&earlier.cause, &earlier.fix) == (&link.cause, &link.fix);
+        if let Some(earlier) = diagnosis.links[..at].iter().find(told).filter(|_| link.ok == Some(false)) {
+            writeln!(out, "{:COLUMN$}cause and change: as of {}", "", earlier.name)?;
+            continue;
+        }
         for (label, text) in [("cause: ", &link.cause), ("change: ", &link.fix)] {
             if let Some(text) = text.as_ref().filter(|_| link.ok == Some(false)) {
                 write!(out, "{:COLUMN$}", "")?;
@@ -34,14 +38,17 @@ pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool
     for note in &diagnosis.notes {
         writeln!(out, "note: {note}")?;
     }
-    writeln!(out, "{}", paint.bold(&sentence(diagnosis, first)))
+    writeln!(out, "{}", paint.bold(&sentence(diagnosis)))
 }
 
-fn sentence(diagnosis: &Diagnosis, first: Option<&Link>) -> String {
-    match first {
-        Some(link) => format!("The chain is broken at: {}.", link.name),
-        None if diagnosis.whole => "The chain is whole: traces of sampled requests come through, client and server joined.".to_owned(),
-        None => "Nothing is seen to be broken, but not every link could be looked at.".to_owned(),
+fn sentence(diagnosis: &Diagnosis) -> String {
+    let broken: Vec<&str> = diagnosis.links.iter().filter(|link| link.ok == Some(false)).map(|link| link.name.as_str()).collect();
+    if !broken.is_empty() {
+        format!("The chain is broken at: {}.", broken.join(", "))
+    } else if diagnosis.whole {
+        "The chain is whole: traces of sampled requests come through, client and server joined.".to_owned()
+    } else {
+        "Nothing is seen to be broken, but not every link could be looked at.".to_owned()
     }
 }
 
@@ -77,10 +84,9 @@ mod tests {
                   change: open it
 - clocks          not looked at
 ✗ jaeger          silence
-                  cause: it is shut
-                  change: open it
+                  cause and change: as of collector
 
-The chain is broken at: collector.
+The chain is broken at: collector, jaeger.
 ";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use crate::units::Nanos;
 
+pub(super) use crate::units::grouped as count;
+
 /// Lines are broken here.
 pub(super) const WIDTH: usize = 100;
 
@@ -37,19 +39,6 @@ impl Paint {
     fn with(self, code: &str, text: &str) -> String {
         if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
-}
-
-/// `12,345`.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// Texts under one label, which stands beside the first.

@@ -53,9 +53,7 @@ pub fn write_text(out: &mut dyn Write, run: &RunDocument, look: Look<'_>) -> io:
         let label = if at == 0 { "gates" } else { "" };
         writeln!(out, "{label:<INDENT$}{}", gate_line(gate, paint))?;
     }
-    for (at, finding) in run.findings.iter().enumerate() {
-        out.write_all(finding_lines(if at == 0 { "findings" } else { "" }, finding, paint).as_bytes())?;
-    }
+    out.write_all(findings(run, paint).as_bytes())?;
     for lost in &run.output.lost {
         out.write_all(labelled("not written", lost).as_bytes())?;
     }
@@ -196,6 +194,11 @@ fn gate_line(gate: &Gate, paint: Paint) -> String {
         (None, None, _) => "no value".to_owned(),
     };
     format!("{verdict}  {} {}: {bound}{value}", gate.metric, gate.limit)
+}
+
+fn findings(run: &RunDocument, paint: Paint) -> String {
+    let lines = |(at, finding)| finding_lines(if at == 0 { "findings" } else { "" }, finding, paint);
+    run.findings.iter().enumerate().map(lines).collect()
 }
 
 fn finding_lines(label: &str, finding: &Finding, paint: Paint) -> String {

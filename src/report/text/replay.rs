@@ -2,16 +2,17 @@
 
 use std::io::{self, Write};
 
-use crate::experiment::{Beside, ReplayDocument, Replayed, TypicalFrom, Verdict};
-use crate::result::model::Trust;
-use crate::tail::Explained;
+use crate::experiment::{Beside, ReplayDocument, Replayed, ReplayedStream, TypicalFrom, Verdict};
+use crate::result::model::{RunDocument, Trust};
+use crate::tail::{self, Explained};
 use crate::units::Nanos;
 
 use super::explain::{ExplainLook, write_explained};
 use super::layout::{INDENT, Paint, labelled, labelled_all, plural, table, time};
+use super::{findings, trust_line};
 
-/// Writes the verdicts.
-pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, colours: bool) -> io::Result<()> {
+/// Writes the verdicts; `run` is that of the repeats.
+pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, run: &RunDocument, colours: bool) -> io::Result<()> {
     let paint = Paint { on: colours };
     writeln!(out, "{:<INDENT$}{}", "replay", paint.bold(&sentence(replay)))?;
     out.write_all(labelled("of", &format!("{} ({})", replay.of, replay.of_directory)).as_bytes())?;
@@ -42,12 +43,8 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, colours: bool)
     if replay.partial {
         out.write_all(labelled("partial", "the replay was stopped; what had not been sent by then is missing").as_bytes())?;
     }
-    let trust = match replay.trust {
-        Trust::Valid => "valid".to_owned(),
-        Trust::Suspect => paint.doubtful("suspect: the findings in the run's own report say why"),
-        Trust::Invalid => paint.bad("invalid: the findings in the run's own report say why"),
-    };
-    writeln!(out, "{:<INDENT$}{trust}", "trust")?;
+    out.write_all(findings(run, paint).as_bytes())?;
+    writeln!(out, "{:<INDENT$}{}", "trust", trust_line(run, paint))?;
     writeln!(out, "{:<INDENT$}{}", "files", replay.run_directory)?;
     out.write_all(labelled_all("trouble", &replay.trouble).as_bytes())?;
     let explained: Vec<&Explained> = replay.streams.iter().filter_map(|stream| stream.explained.as_ref()).collect();
@@ -56,11 +53,22 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, colours: bool)
         write_explained(out, &explained, ExplainLook { colours, short: true })?;
         writeln!(out)?;
     }
-    for (stream, above) in replay.streams.iter().filter_map(|stream| Some((stream, stream.explain_above()?))) {
+    let tells = |stream: &&ReplayedStream| can_tell(stream, replay, run);
+    for (stream, above) in replay.streams.iter().filter(tells).filter_map(|stream| Some((stream, stream.explain_above()?))) {
         let command = format!("tailtrace explain {} --stream {} --above {above}", replay.run_directory, stream.replayed_as);
         out.write_all(labelled("next", &command).as_bytes())?;
     }
     Ok(())
+}
+
+/// Whether `explain` has more to say of a stream's repeats than stands above: where they waited for something, or where their traces are
+/// with a Jaeger.
+fn can_tell(stream: &ReplayedStream, replay: &ReplayDocument, run: &RunDocument) -> bool {
+    let whole = !replay.partial && replay.trust != Trust::Invalid;
+    whole
+        && stream.explained.as_ref().map_or(run.trace.exported > 0 && run.jaeger().is_some(), |explained| {
+            matches!(explained.verdict, tail::Verdict::Single | tail::Verdict::Spread)
+        })
 }
 
 fn sentence(replay: &ReplayDocument) -> String {

@@ -149,6 +149,12 @@ impl RunDocument {
         (all > 0).then(|| bad as f64 / all as f64)
     }
 
+    /// The Jaeger that holds its traces, where its plan names one (`trace.jaeger`).
+    #[must_use]
+    pub fn jaeger(&self) -> Option<&str> {
+        self.plan["trace"]["jaeger"].as_str()
+    }
+
     /// Why the run says nothing about its target: the finding that makes it invalid, with its code; `None` where its figures can be used.
     #[must_use]
     pub fn distrust(&self) -> Option<String> {

@@ -9,6 +9,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::units::LineOfJson;
+
 pub use log::{CAP, Counts, RequestLog};
 
 use super::ResultError;
@@ -103,7 +105,7 @@ pub fn read(path: &Path) -> Result<Vec<Request>, ResultError> {
             serde_json::from_slice(line).map_err(|cause| ResultError::Damaged {
                 path: path.to_owned(),
                 line: at + 1,
-                what: cause.to_string(),
+                what: LineOfJson(cause).to_string(),
             })
         })
         .collect()

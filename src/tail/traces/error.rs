@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::units::ByteSize;
+use crate::units::{ByteSize, LineOfJson};
 
 /// What the readers know.
 const FORMATS: &str = "OTLP/JSON (`{\"resourceSpans\":[…]}`, one document or one a line) or Jaeger JSON (`{\"data\":[{\"traceID\":…}]}`)";
@@ -13,7 +13,7 @@ const FORMATS: &str = "OTLP/JSON (`{\"resourceSpans\":[…]}`, one document or o
 pub enum DocumentError {
     /// It is no JSON, or JSON of another shape.
     #[error("it is damaged")]
-    Json(#[source] serde_json::Error),
+    Json(#[source] LineOfJson),
     /// An id that is none.
     #[error("`{text}` is no {what}: expected {bytes} bytes in hex, or in base64")]
     Id {
@@ -33,7 +33,7 @@ pub enum DocumentError {
 #[derive(Debug, thiserror::Error)]
 pub enum TracesError {
     /// The file or directory cannot be read.
-    #[error("cannot read traces from `{path}`")]
+    #[error("cannot read traces from `{path}`; name a file or a folder of saved traces: {FORMATS}")]
     Read {
         /// The file or directory.
         path: PathBuf,

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use crate::units::ByteSize;
+use crate::units::{ByteSize, LineOfJson};
 
 use super::document::{BYTE_ORDER_MARK, Document, begins_like_traces};
 use super::gather::Gathering;
@@ -27,7 +27,7 @@ pub struct Reading {
     /// Spans that came again and were dropped.
     pub repeated: u64,
     /// Files whose last line is cut off, as a killed run leaves them; the line is left out.
-    pub cut_lines: u64,
+    pub cut_files: Vec<PathBuf>,
     /// The files of traces that were read.
     pub files: Vec<PathBuf>,
 }
@@ -44,19 +44,19 @@ pub fn read_where(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Reading,
 }
 
 pub(super) fn read_within(path: &Path, wanted: &dyn Fn(&str) -> bool, limits: Limits) -> Result<Reading, TracesError> {
-    let mut reader = Reader { gathering: Gathering::new(wanted), cut_lines: 0, files: Vec::new(), limits };
+    let mut reader = Reader { gathering: Gathering::new(wanted), cut_files: Vec::new(), files: Vec::new(), limits };
     if fs::metadata(path).map_err(cannot_read(path))?.is_dir() {
         reader.directory(path)?;
     } else if !reader.file(path)? {
         return Err(TracesError::Unknown { path: path.to_owned() });
     }
     let (traces, repeated) = reader.gathering.finish();
-    Ok(Reading { traces, repeated, cut_lines: reader.cut_lines, files: reader.files })
+    Ok(Reading { traces, repeated, cut_files: reader.cut_files, files: reader.files })
 }
 
 /// The traces of one document in memory, such as an answer of Jaeger's API. Repeated spans are dropped.
 pub fn from_json(text: &[u8]) -> Result<Vec<Trace>, DocumentError> {
-    let document = Document::parse(text).map_err(DocumentError::Json)?;
+    let document = Document::parse(text).map_err(|error| DocumentError::Json(LineOfJson(error)))?;
     if !document.is_of_traces() {
         return Err(DocumentError::NotTraces);
     }
@@ -80,7 +80,7 @@ impl Default for Limits {
 
 struct Reader<'w> {
     gathering: Gathering<'w>,
-    cut_lines: u64,
+    cut_files: Vec<PathBuf>,
     files: Vec<PathBuf>,
     limits: Limits,
 }
@@ -137,13 +137,13 @@ impl Reader<'_> {
             }
             match Document::parse(bare) {
                 Ok(document) => self.add(path, line, document)?,
-                Err(error) if error.is_eof() && !whole => self.cut_lines += 1,
+                Err(error) if error.is_eof() && !whole => self.cut_files.push(path.to_owned()),
                 // A document that goes on over many lines.
                 Err(error) if error.is_eof() && first => {
                     self.bounded(path, line, &mut text, |from, text| from.read_to_end(text), &mut from)?;
                     return self.documents(path, line, &text);
                 }
-                Err(error) => return Err(damaged(path, line, DocumentError::Json(error))),
+                Err(error) => return Err(damaged(path, line, DocumentError::Json(LineOfJson(error)))),
             }
             first = false;
         }
@@ -167,10 +167,10 @@ impl Reader<'_> {
                     whole += 1;
                 }
                 Some(Err(error)) if error.is_eof() && whole > 0 => {
-                    self.cut_lines += 1;
+                    self.cut_files.push(path.to_owned());
                     return Ok(());
                 }
-                Some(Err(error)) => return Err(damaged(path, begins + error.line() - 1, DocumentError::Json(error))),
+                Some(Err(error)) => return Err(damaged(path, begins + error.line() - 1, DocumentError::Json(LineOfJson(error)))),
             }
         }
     }

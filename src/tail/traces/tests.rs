@@ -63,7 +63,7 @@ fn message(error: &TracesError) -> String {
 fn otlp_lines_of_two_processes_are_one_trace() {
     let (_place, path) = place(&[("spans.jsonl", OTLP)]);
     let reading = read(&path.join("spans.jsonl")).unwrap();
-    assert_eq!((reading.traces.len(), reading.repeated, reading.cut_lines), (1, 0, 0));
+    assert_eq!((reading.traces.len(), reading.repeated, reading.cut_files.len()), (1, 0, 0));
     let trace = &reading.traces[0];
     assert_eq!((trace.id.as_str(), trace.spans.len()), (ID, 2));
     let [client, server] = &trace.spans[..] else { panic!() };
@@ -139,7 +139,7 @@ fn a_pretty_printed_document_and_several_one_after_the_other_are_read() {
     let reading = read_text(&both);
     assert_eq!((reading.traces.len(), reading.traces[0].spans.len()), (1, 3), "one differs in its nanoseconds");
     let cut = read_text(&both[..both.len() - 40]);
-    assert_eq!((cut.traces[0].spans.len(), cut.cut_lines), (2, 1));
+    assert_eq!((cut.traces[0].spans.len(), cut.cut_files.len()), (2, 1));
 }
 
 #[test]
@@ -162,9 +162,9 @@ fn only_wanted_traces_are_held() {
 fn a_run_that_was_killed_leaves_a_cut_line_which_is_left_out_and_counted() {
     for end in [OTLP.len() - 2, OTLP.len() - 100, OTLP.find('\n').unwrap() + 2] {
         let reading = read_text(&OTLP[..end]);
-        assert_eq!((reading.traces[0].spans.len(), reading.cut_lines), (1, 1), "cut at {end}");
+        assert_eq!((reading.traces[0].spans.len(), reading.cut_files.len()), (1, 1), "cut at {end}");
     }
-    assert_eq!(read_text(&OTLP[..OTLP.len() - 1]).cut_lines, 0, "only the line end is missing");
+    assert_eq!(read_text(&OTLP[..OTLP.len() - 1]).cut_files.len(), 0, "only the line end is missing");
     assert_eq!(read_text("").traces, [], "killed before its first span");
 }
 
@@ -202,7 +202,7 @@ fn other_files_of_a_directory_are_passed_over_and_a_directory_without_traces_is_
     assert!(error.starts_with("none of the 3 files in ") && error.contains("resourceSpans"), "{error}");
     let error = read(&path.join("run.json")).unwrap_err().to_string();
     assert!(error.contains("run.json` holds no traces: expected OTLP/JSON"), "{error}");
-    assert!(message(&read(&path.join("none")).unwrap_err()).contains("none`: "));
+    assert!(message(&read(&path.join("none")).unwrap_err()).contains("none`; name a file or a folder"));
 }
 
 #[test]
