@@ -216,6 +216,7 @@ fn bad_input(run: &Run) {
         (vec!["explain", spans_cut_path.as_str()], vec!["only half there", "`spans.jsonl` ends in the middle"]),
         (vec!["explain", no_spans_path.as_str()], vec!["only half there", "`spans.jsonl` is missing"]),
         (vec!["explain", "nowhere"], vec!["nowhere", "run directory"]),
+        (vec!["explain", spans.as_str()], vec!["spans.jsonl` is no run directory", "--traces", "--service NAME"]),
         (vec!["explain", path.as_str(), "--stream", "writers"], vec!["`writers`", "`readers`"]),
         (vec!["explain", path.as_str(), "--above", "p100"], vec!["p99.9", "50ms"]),
         (vec!["explain", path.as_str(), "--above", "1us"], vec!["--above 1us is no tail", "median of `readers`", "p95"]),
@@ -239,7 +240,13 @@ fn bad_input(run: &Run) {
     // Nothing is slow enough: there is no table of nothing.
     let output = run.explain(&["--above", "1h"]);
     let said = text(&output.stdout);
-    assert!(output.status.success() && said.contains("No tail") && !said.contains("excess"), "{said}");
+    assert!(output.status.success() && said.contains("No tail") && !said.contains("excess") && !said.contains("slowest"), "{said}");
+    let output = run.explain(&["--above", "1h", "--folded", "diff"]);
+    assert!(output.stdout.is_empty() && text(&output.stderr).contains("No tail"), "{}", text(&output.stderr));
+    // As the server's own requests: what called it is not seen, and its parts are.
+    let output = tailtrace(&["explain", "--traces", &spans, "--service", "standalone"], Path::new("."));
+    let said = text(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("no trace holds a span of a server that was called") && !said.contains("client span's own"), "{said}");
     // Of a file that is cut its whole lines are taken, and that it is cut is said.
     let file = spans_cut.path().join("spans.jsonl").display().to_string();
     let output = tailtrace(&["explain", "--traces", &file, "--service", "tailtrace"], Path::new("."));

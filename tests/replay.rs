@@ -234,11 +234,22 @@ fn a_replay_whose_spans_nobody_takes_says_so() {
     let (document, shown) = replayed(here.path(), &stored, &["--times", "4", "--set", &endpoint]);
     assert!(document["requests"].as_array().is_some_and(|requests| requests.len() == 5), "{document:#}");
     assert!(shown.contains(" findings ") && shown.contains("could not be delivered"), "{shown}");
-    assert!(!shown.contains(" next "), "{shown}");
+    assert!(!shown.contains(" next ") && shown.contains("readers-replay is not explained, its traces are not at hand"), "{shown}");
     let directory = document["run_directory"].as_str().unwrap();
     let explained = command(here.path(), &["explain", directory]).output().unwrap();
     let said = text(&explained.stderr);
-    assert!(explained.status.code() == Some(2) && said.contains("not one of the ") && said.contains("`tailtrace doctor`"), "{said}");
+    assert!(
+        explained.status.code() == Some(2) && said.contains("not one of the ") && said.contains("`tailtrace doctor SCENARIO`"),
+        "{said}"
+    );
+}
+
+/// What `explain` says of a stream of a run directory, above a time.
+fn explained_above(here: &Path, directory: &Value, stream: &str, above: &str) -> Value {
+    let directory = directory.as_str().unwrap();
+    let output = command(here, &["explain", directory, "--stream", stream, "--above", above, "--json"]).output().unwrap();
+    let mut document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    document["streams"][0].take()
 }
 
 /// Of 30 repeats six are slow again on average. Alone they come one after the other, so the target draws the same for the same seed.
@@ -250,6 +261,26 @@ fn too_few_slow_repeats_lead_to_a_replay_that_has_enough() {
     let explained = &document["streams"][0]["explained"];
     assert_eq!(explained["verdict"], "too-few", "{explained:#}");
     let traced = explained["tail"]["traced"].as_u64().unwrap();
-    let command = format!("tailtrace replay {stored} --top 5 --times {} --load none", (3_u64 * 16).div_ceil(traced));
-    assert!(explained["advice"].as_str().unwrap().contains(&command) && !shown.contains(" next "), "{shown}");
+    let more = format!("the same replay with --times {} (it was 3)", (3_u64 * 16).div_ceil(traced));
+    assert!(explained["advice"].as_str().unwrap().contains(&more) && !shown.contains(" next "), "{shown}");
+    // By a percentile nothing is known of what was slow again.
+    let by_percentile = explained_above(here.path(), &document["run_directory"], "readers-replay", "p99");
+    let slow_us = document["streams"][0]["slow_above_ns"].as_u64().unwrap() / 1_000;
+    let advice = format!("let the tail begin where a repeat was slow again: --above {slow_us}us");
+    assert_eq!(by_percentile["advice"], Value::String(advice), "{by_percentile:#}");
+    // With ten and more traced ones it is not their number that is missing: where every repeat is slow, there is none to hold it against.
+    let all = explained_above(here.path(), &document["run_directory"], "readers-replay", "1us");
+    assert_eq!((&all["verdict"], &all["advice"]), (&"too-few".into(), &Value::Null), "{all:#}");
+}
+
+/// The load beside the repeats is that of the run: what it waited for is better asked there.
+#[test]
+fn of_the_load_beside_the_repeats_the_run_itself_tells_more() {
+    let here = folder("s.toml", SCENARIO);
+    let stored = run_with_a_slow_span(here.path());
+    let (document, _) = replayed(here.path(), &stored, &["--times", "4"]);
+    let beside = explained_above(here.path(), &document["run_directory"], "readers", "p99.9");
+    let advice =
+        format!("this stream ran beside the repeats: see the run that was replayed (`tailtrace explain {stored} --stream readers`)");
+    assert_eq!((&beside["verdict"], &beside["advice"]), (&"too-few".into(), &advice.into()), "{beside:#}");
 }

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use crate::clock::{Anchor, now};
 use crate::experiment::explain::{self, Answer, Period, Question, Whose};
 use crate::report::{self, ExplainLook};
+use crate::tail::Verdict;
 
 use super::arguments::ExplainArguments;
 use super::exit::{CliError, Status};
@@ -13,7 +14,11 @@ use super::output;
 pub(super) fn run(arguments: &ExplainArguments) -> Result<Status, CliError> {
     let answer = answer(arguments)?;
     let printed = if let Some(by) = arguments.folded {
-        output::text(&answer.folded(by))
+        // Stacks have no room for a sentence: where they are of few requests or of none, it is said beside them.
+        for stream in answer.explanation.streams.iter().filter(|stream| matches!(stream.verdict, Verdict::None | Verdict::TooFew)) {
+            let _ = writeln!(io::stderr(), "{}: {}", stream.name, stream.sentence);
+        }
+        output::lines(&answer.folded(by))
     } else if arguments.json {
         output::json(&answer.explanation)
     } else {

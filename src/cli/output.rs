@@ -15,6 +15,11 @@ pub(super) fn text(text: &str) -> Result<Status, CliError> {
     Ok(Status::Passed)
 }
 
+/// Prints whole lines, or nothing where there are none.
+pub(super) fn lines(lines: &str) -> Result<Status, CliError> {
+    if lines.is_empty() { Ok(Status::Passed) } else { text(lines) }
+}
+
 /// Prints a JSON document.
 pub(super) fn json(document: &impl serde::Serialize) -> Result<Status, CliError> {
     let document = serde_json::to_string_pretty(document).map_err(io::Error::other)?;

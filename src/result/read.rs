@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::hlog::{self, Ending, Times};
 use super::model::{Latency, RunDocument, Stream};
+use super::replay_of::ReplayOf;
 use super::requests::{self, Request};
 use super::{LATENCY_FILE, REQUESTS_FILE, RUN_FILE, ResultError, SPANS_FILE};
 
@@ -107,6 +108,12 @@ impl StoredRun {
             Some(_) => Err(self.incomplete(format!("`{SPANS_FILE}` ends in the middle of a line"))),
             None => Err(self.incomplete(format!("`{SPANS_FILE}` is empty"))),
         }
+    }
+
+    /// Of a replay's run, what it replayed.
+    #[must_use]
+    pub fn replay_of(&self) -> Option<ReplayOf> {
+        ReplayOf::read(&self.path)
     }
 
     /// The interval log, where there is one.

@@ -35,7 +35,7 @@ pub enum ScenarioError {
         path: PathBuf,
     },
     /// A run's document that is cut, or a file of its name that is none.
-    #[error("cannot understand `{}`: it is cut or not a run document; copy the whole run directory again, or name another run", path.display())]
+    #[error("cannot understand `{}`: it is cut or not a run document; copy the whole run directory again, or name another run or a scenario file (TOML)", path.display())]
     Cut {
         /// What was asked for.
         path: PathBuf,

@@ -64,18 +64,21 @@ pub fn read(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioErro
     if size > LONGEST {
         return Err(ScenarioError::TooLong { path: path.to_owned(), size, most: LONGEST });
     }
-    let text = fs::read_to_string(path).map_err(|cause| match cause.kind() {
-        io::ErrorKind::InvalidData => ScenarioError::NotText { path: path.to_owned() },
-        _ => failed(cause),
-    })?;
+    let no_text = || ScenarioError::NotText { path: path.to_owned() };
+    let text = fs::read_to_string(path).map_err(|cause| if is_no_text(&cause) { no_text() } else { failed(cause) })?;
     parse(&text, &path.display().to_string(), overrides)
+}
+
+/// Whether a file was read that is not UTF-8.
+fn is_no_text(cause: &io::Error) -> bool {
+    cause.kind() == io::ErrorKind::InvalidData
 }
 
 /// Reads the plan that stands in a `run.json`: the scenario of that run with every default filled in, its seed included.
 fn read_stored(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioError> {
     let failed = |cause| ScenarioError::Read { path: path.to_owned(), cause };
-    let document = fs::read_to_string(path).map_err(failed)?;
     let no_plan = || ScenarioError::NoPlan { path: path.to_owned() };
+    let document = fs::read_to_string(path).map_err(|cause| if is_no_text(&cause) { no_plan() } else { failed(cause) })?;
     let mut document: serde_json::Value =
         serde_json::from_str(&document).map_err(|cause| ScenarioError::Cut { path: path.to_owned(), cause })?;
     match document.get("schema").and_then(serde_json::Value::as_str) {

@@ -39,6 +39,7 @@ pub use folded::{FoldedBy, UnknownFolded, Weighted, folded};
 pub use groups::{Group, TYPICAL_FROM, TYPICAL_TO, Thresholds};
 pub use representative::{About, Difference};
 pub use subject::{Subject, Traced};
+pub use too_few::AIM_TRACED;
 pub use tree::{ClientSpan, Cut, client_spans};
 pub use verdict::{FEWEST_TRACED, FLOOR_SPREADS, MATERIAL_SHARE, MATERIAL_SPREAD, NAMED_AT_LEAST, NAMED_SHARE, Verdict};
 pub use waterfall::{Bar, MOST_BARS, Waterfall, waterfall};

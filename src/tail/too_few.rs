@@ -1,6 +1,6 @@
 //! Too few slow requests are traced: what would trace enough, and what the traces at hand are enough for.
 
-use crate::units::grouped;
+use crate::units::count;
 
 use super::above::Above;
 use super::groups::Groups;
@@ -8,23 +8,24 @@ use super::subject::Subject;
 use super::verdict::{Verdict, judge};
 
 /// So many traced slow requests are aimed at: with 16 expected there are 10 with 95 % certainty (Poisson).
-const AIM: f64 = 16.0;
+pub const AIM_TRACED: u64 = 16;
+const AIM: f64 = AIM_TRACED as f64;
 
 /// Where a tail may begin instead, the furthest out first. Further in it would take in typical requests.
 const LOWER: [f64; 10] = [0.999, 0.998, 0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8, 0.75];
 
 /// Which sample fraction, which duration or which lower percentile gives enough.
-pub(super) fn advice(subject: &Subject, groups: &Groups<'_>) -> String {
-    let mut more = more_traces(subject, groups);
+pub(super) fn advice(subject: &Subject, groups: &Groups<'_>, above: Above) -> String {
+    let mut more = more_traces(subject, groups, above);
     if subject.oddities.cut > 0 {
         more = format!(
-            "see first why {} traces have lost spans (`tailtrace doctor` says which link is broken); {more}",
-            grouped(subject.oddities.cut)
+            "see first why {} traces have lost spans (`tailtrace doctor SCENARIO` says which link is broken); {more}",
+            count(subject.oddities.cut)
         );
     }
     match lower(subject) {
         Some((above, found)) => {
-            let (traced, requests) = (grouped(found.tail_figures.traced), grouped(found.tail_figures.requests));
+            let (traced, requests) = (count(found.tail_figures.traced), count(found.tail_figures.requests));
             let of = if subject.all.is_some() { format!("{traced} of {requests} are traced") } else { format!("there are {traced}") };
             format!("{more}; the traces at hand are enough for --above {above}, where {of}")
         }
@@ -32,8 +33,12 @@ pub(super) fn advice(subject: &Subject, groups: &Groups<'_>) -> String {
     }
 }
 
-fn more_traces(subject: &Subject, groups: &Groups<'_>) -> String {
-    let slow = groups.tail_figures.requests as f64;
+fn more_traces(subject: &Subject, groups: &Groups<'_>, above: Above) -> String {
+    let slow = match (groups.tail_figures.requests, above, &subject.all) {
+        // So few that none lies above the percentile: on average there is a part of one.
+        (0, Above::Quantile(quantile), Some(all)) => all.count() as f64 * (1.0 - quantile),
+        (slow, _, _) => slow as f64,
+    };
     let longer = || "take in a longer time".to_owned();
     let Some(fraction) = subject.sample_fraction.filter(|_| subject.all.is_some()) else { return longer() };
     let mut ways = Vec::new();

@@ -1,6 +1,7 @@
 //! One trace as a picture's data: its spans in the tree's order, where each lies and how much of it was waited for.
 
 use super::attribute::charge;
+use super::attribution::WAITING_IN_THE_GENERATOR;
 use super::traces::Trace;
 use super::tree::{ClientSpan, Cut, Tree};
 
@@ -12,9 +13,9 @@ pub const MOST_BARS: usize = 1_000;
 pub struct Waterfall {
     /// The trace's id.
     pub trace_id: String,
-    /// The client span's length: what the own times add up to where nothing is left out.
+    /// What the own times add up to where nothing is left out: the client span's length, and the time that it waited before to be sent.
     pub total_ns: u64,
-    /// The client span, and below it each span before its children, children by their start.
+    /// The time before it was sent, where there was any; the client span, and below it each span before its children, children by their start.
     pub spans: Vec<Bar>,
     /// Spans that are not listed.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -30,7 +31,7 @@ pub struct Bar {
     pub service: String,
     /// Its name.
     pub name: String,
-    /// Its start after the client span's, moved where its clock was off; below 0 where it began before.
+    /// Its start after the first bar's, moved where its clock was off; below 0 where it began before.
     pub offset_ns: i64,
     /// Its length.
     pub duration_ns: u64,
@@ -43,6 +44,29 @@ pub struct Bar {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's `skip_serializing_if` hands a reference over")]
 const fn is_zero(count: &u64) -> bool {
     *count == 0
+}
+
+impl Waterfall {
+    /// With the time before the client's span, which it waited to be sent: a bar of its own in front of the others.
+    #[must_use]
+    pub fn after_waiting(mut self, waited_ns: u64) -> Self {
+        let Some(client) = self.spans.first().filter(|_| waited_ns > 0) else { return self };
+        let waiting = Bar {
+            depth: client.depth,
+            service: client.service.clone(),
+            name: WAITING_IN_THE_GENERATOR.to_owned(),
+            offset_ns: -waited_ns.cast_signed(),
+            duration_ns: waited_ns,
+            self_ns: waited_ns,
+            critical: true,
+        };
+        self.spans.insert(0, waiting);
+        for bar in &mut self.spans {
+            bar.offset_ns = bar.offset_ns.saturating_add_unsigned(waited_ns);
+        }
+        self.total_ns += waited_ns;
+        self
+    }
 }
 
 /// The waterfall of one trace.
@@ -144,5 +168,16 @@ mod tests {
         let json = serde_json::to_string(&short).unwrap();
         assert!(json.contains("\"left_out\":6") && json.contains("\"offset_ns\":370000"), "{json}");
         assert_eq!(serde_json::from_str::<Waterfall>(&json).unwrap(), short);
+    }
+
+    #[test]
+    fn what_was_waited_before_sending_stands_in_front_and_counts() {
+        let bar = |name: &str, depth, offset_ns, self_ns| Bar { depth, name: name.into(), offset_ns, self_ns, ..Bar::default() };
+        let picture = Waterfall { total_ns: 10, spans: vec![bar("Search", 0, 0, 4), bar("Wait", 1, 2, 6)], ..Waterfall::default() };
+        let later = picture.clone().after_waiting(5);
+        let bars: Vec<_> = later.spans.iter().map(|bar| (bar.name.as_str(), bar.offset_ns, bar.self_ns)).collect();
+        assert_eq!(bars, [(WAITING_IN_THE_GENERATOR, 0, 5), ("Search", 5, 4), ("Wait", 7, 6)]);
+        assert_eq!((later.total_ns, later.spans.iter().map(|bar| bar.self_ns).sum()), (15, 15_u64));
+        assert_eq!(picture.clone().after_waiting(0), picture);
     }
 }

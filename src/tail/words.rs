@@ -1,8 +1,9 @@
 //! What an explanation says in sentences.
 
-use crate::units::{Fraction, Nanos, grouped};
+use crate::units::{Fraction, Nanos, count};
 
 use super::above::Above;
+use super::attribution::{NETWORK_AND_CLIENT, Part, WAITING_IN_THE_GENERATOR};
 use super::catalogue::known;
 use super::estimate::Row;
 use super::explanation::Explained;
@@ -80,11 +81,15 @@ pub(super) fn sentence(subject: &Subject, above: Above, groups: &Groups<'_>, jud
         Verdict::None => none(&slow, subject, groups, judged.immaterial),
         Verdict::TooFew => {
             let (traced, all) = (groups.tail_figures.traced, groups.tail_figures.requests);
+            if let Some(known) = subject.all.as_ref().filter(|_| all == 0) {
+                let requests = requests(&subject.operation);
+                return format!("Too few requests to say: none of the {} {requests} lies above {above}", count(known.count()));
+            }
             if traced >= FEWEST_TRACED {
-                return format!("No typical request is traced to hold the {} traced {slow} against", grouped(traced));
+                return format!("No typical request is traced to hold the {} traced {slow} against", count(traced));
             }
             let of = if subject.all.is_some() {
-                format!("{traced} of the {} {slow} are traced", grouped(all))
+                format!("{traced} of the {} {slow} are traced", count(all))
             } else {
                 format!("there are {traced} {slow}")
             };
@@ -109,8 +114,9 @@ fn none(slow: &str, subject: &Subject, groups: &Groups<'_>, why: Option<Immateri
     match why {
         Some(Immaterial::Empty) | None => format!("No tail: there are no {slow}"),
         Some(Immaterial::Most) => format!(
-            "No tail: more than half of all {} take longer, their median being {}; let the tail begin higher, as with --above p95",
+            "No tail: more than half of all {} take longer than {}, their median being {}; let the tail begin higher, as with --above p95",
             requests(&subject.operation),
+            time(groups.thresholds.above_ns),
             time(groups.thresholds.median_ns)
         ),
         Some(Immaterial::Small) => {
@@ -133,7 +139,7 @@ fn none(slow: &str, subject: &Subject, groups: &Groups<'_>, why: Option<Immateri
 }
 
 /// What to do about it.
-pub(super) fn advice(subject: &Subject, groups: &Groups<'_>, judged: &Judged) -> Option<String> {
+pub(super) fn advice(subject: &Subject, above: Above, groups: &Groups<'_>, judged: &Judged) -> Option<String> {
     match judged.verdict {
         Verdict::Single => judged.named.as_ref().and_then(|place| known(&place.span)).map(|known| known.advice.to_owned()),
         Verdict::Spread => Some(
@@ -142,7 +148,7 @@ pub(super) fn advice(subject: &Subject, groups: &Groups<'_>, judged: &Judged) ->
                 .to_owned(),
         ),
         Verdict::None => None,
-        Verdict::TooFew => Some(too_few::advice(subject, groups)),
+        Verdict::TooFew => Some(too_few::advice(subject, groups, above)),
     }
 }
 
@@ -206,7 +212,7 @@ pub(super) fn difference(difference: &Difference) -> String {
 
 /// A weighted number of requests, `2,942`.
 fn rounded(requests: f64) -> String {
-    grouped(requests.round() as u64)
+    count(requests.round() as u64)
 }
 
 /// What else has to be known to read the figures.
@@ -221,23 +227,24 @@ pub(super) fn notes(subject: &Subject, explained: &Explained) -> Vec<String> {
     if subject.without_trace > 0 {
         let fraction = Fraction::new(subject.without_trace as f64 / (subject.without_trace as f64 + subject.traced.len() as f64));
         let share = fraction.map(|fraction| format!(" ({})", percent(fraction.get()))).unwrap_or_default();
-        let without = grouped(subject.without_trace);
+        let without = count(subject.without_trace);
         notes.push(format!("{without} sampled requests{share} have no trace: their spans were lost on the way"));
     }
     if subject.oddities.cut > 0 {
-        let cut = if subject.oddities.cut == 1 {
-            "1 cut trace is".to_owned()
-        } else {
-            format!("{} cut traces are", grouped(subject.oddities.cut))
-        };
+        let cut =
+            if subject.oddities.cut == 1 { "1 cut trace is".to_owned() } else { format!("{} cut traces are", count(subject.oddities.cut)) };
         notes.push(format!(
             "{cut} left out: the client's span is missing, or the server's where other traces have them (lost on the way, or not in Jaeger yet)"
         ));
     }
     let joined = subject.traced.iter().filter(|one| one.joined).count();
-    if joined == 0 && !subject.traced.is_empty() {
+    let inner = |part: &Part| ![NETWORK_AND_CLIENT, WAITING_IN_THE_GENERATOR].contains(&part.place.span.as_str());
+    let below = subject.traced.iter().any(|one| one.parts.iter().filter(|part| inner(part)).count() > 1);
+    if joined == 0 && below {
+        notes.push("no trace holds a span of a server that was called: what is between it and its caller is not seen".to_owned());
+    } else if joined == 0 && !subject.traced.is_empty() {
         notes.push(
-            "no trace holds a span of the server's: all of its time is the client span's own; `tailtrace doctor` says which link is broken"
+            "no trace holds a span of the server's: all of its time is the client span's own; `tailtrace doctor SCENARIO` says which link is broken"
                 .to_owned(),
         );
     }

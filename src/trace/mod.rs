@@ -43,5 +43,5 @@ pub use opentelemetry::trace::{SpanId, TraceId};
 pub use propagation::{ContextHeader, ParentContext, Propagation, context_header, parse_traceparent};
 pub use request::{Finished, Outcome, StreamIdentity, grpc_name};
 pub use server_span::{STANDALONE, ServerSpan, ServerSpanExporter, ServerSpans};
-pub use settings::{Endpoint, Settings, SettingsError};
+pub use settings::{Endpoint, Settings, SettingsError, checked_web_url};
 pub use span::RunIdentity;

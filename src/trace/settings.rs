@@ -101,10 +101,20 @@ fn forward_url<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Opti
 
 fn web_url<'de, D: serde::Deserializer<'de>>(deserializer: D, what: &str, right: &str) -> Result<Option<String>, D::Error> {
     let url = <Option<String> as serde::Deserialize>::deserialize(deserializer)?;
-    match url {
-        Some(text) if text.contains('@') => Err(serde::de::Error::custom(with_credentials(what, right))),
-        Some(text) if !is_web_url(&text) => Err(serde::de::Error::custom(format!("`{text}` is not {what}; a right one is \"{right}\""))),
-        url => Ok(url),
+    url.map(|text| checked_web_url(&text, what, right).map_err(serde::de::Error::custom)).transpose()
+}
+
+/// The text, where it is a URL that HTTP can be spoken to and holds no credentials; `what` it should be, with a right one, for the message.
+///
+/// # Errors
+/// Says what it is not, and shows the right one.
+pub fn checked_web_url(text: &str, what: &str, right: &str) -> Result<String, String> {
+    if text.contains('@') {
+        Err(with_credentials(what, right))
+    } else if is_web_url(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{text}` is not {what}; a right one is \"{right}\""))
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// `12,345`.
 #[must_use]
-pub fn grouped(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -20,7 +20,7 @@ mod tests {
 
     #[test]
     fn digits_stand_in_threes() {
-        let texts = [0, 999, 1_000, 12_345, 1_234_567].map(grouped);
+        let texts = [0, 999, 1_000, 12_345, 1_234_567].map(count);
         assert_eq!(texts, ["0", "999", "1,000", "12,345", "1,234,567"]);
     }
 }

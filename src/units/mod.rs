@@ -18,7 +18,7 @@ mod rate;
 mod size;
 
 pub use causes::{Causes, LineOfJson};
-pub use count::grouped;
+pub use count::count;
 pub use fraction::Fraction;
 pub use nanos::Nanos;
 pub use rate::Rate;

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::experiment::{DEFAULT_WITHIN, LEAST_WITHIN};
+use crate::trace::checked_web_url;
 use crate::units::Nanos;
 
 use super::ScenarioArguments;
@@ -29,7 +30,7 @@ pub(in crate::cli) struct DoctorArguments {
     #[arg(long, value_name = "TIME", default_value_t = DEFAULT_WITHIN, value_parser = within)]
     pub(in crate::cli) within: Nanos,
     /// Milvus's metrics and management port; left out: port 9091 of the target's host
-    #[arg(long, value_name = "URL", value_parser = http_url)]
+    #[arg(long, value_name = "URL", value_parser = management_url)]
     pub(in crate::cli) management: Option<String>,
     /// Print the links as JSON
     #[arg(long)]
@@ -42,10 +43,6 @@ fn within(text: &str) -> Result<Nanos, String> {
     if time < LEAST_WITHIN { Err(format!("spans come in batches: give {LEAST_WITHIN} or more")) } else { Ok(time) }
 }
 
-/// An address that HTTP can be spoken to.
-fn http_url(text: &str) -> Result<String, String> {
-    let uri: Option<http::Uri> = text.parse().ok();
-    let there =
-        uri.is_some_and(|uri| uri.host().is_some_and(|host| !host.is_empty()) && matches!(uri.scheme_str(), Some("http" | "https")));
-    if there { Ok(text.to_owned()) } else { Err("expected a URL such as http://localhost:9091".to_owned()) }
+fn management_url(text: &str) -> Result<String, String> {
+    checked_web_url(text, "the URL of Milvus's management port", "http://localhost:9091")
 }

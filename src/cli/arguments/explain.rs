@@ -53,7 +53,7 @@ pub(in crate::cli) struct ExplainArguments {
     /// With --jaeger: how far back, such as 15m
     #[arg(long, value_name = "TIME", default_value = "1h", value_parser = past, conflicts_with_all = ["run", "traces"])]
     pub(in crate::cli) last: Nanos,
-    /// Where the tail begins: a percentile (p90, p99.9) or a time (50ms)
+    /// Where the tail begins: a percentile over p50 (p90, p99.9), or a time over the median (50ms)
     #[arg(long, value_name = "WHERE", default_value_t = Above::DEFAULT)]
     pub(in crate::cli) above: Above,
     /// Only this stream of the run

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::experiment::{DEFAULT_TIMES, DEFAULT_TOP, Replay};
-use crate::units::{Rate, grouped};
+use crate::units::{Rate, count};
 
 /// Send the slowest requests of a run again: slow by nature or by circumstance?
 ///
@@ -33,6 +33,8 @@ pub(in crate::cli) struct ReplayArguments {
     #[arg(long, value_name = "K", default_value_t = DEFAULT_TIMES, value_parser = repeats)]
     pub(in crate::cli) times: usize,
     /// What runs beside the repeats: the run's load, or nothing
+    ///
+    /// With none there is one lane and no warm-up.
     #[arg(long, value_name = "LOAD", value_enum, default_value_t = BesideArgument::Same)]
     pub(in crate::cli) load: BesideArgument,
     /// Repeats a second, such as 20/s; left out: a twentieth of the run's own rate, 1/s to 50/s
@@ -41,7 +43,7 @@ pub(in crate::cli) struct ReplayArguments {
     /// this is not used.
     #[arg(long, value_name = "RATE")]
     pub(in crate::cli) rate: Option<Rate>,
-    /// Set a key of the run's plan that changes no request: of target, load, trace, practice
+    /// Set a key of the run's plan that changes no request: of target, load (not its duration), trace, practice
     #[arg(long, value_name = "KEY=VALUE")]
     pub(in crate::cli) set: Vec<String>,
     /// Seed of the order of repeats; left out: drawn, and stored
@@ -63,7 +65,7 @@ pub(in crate::cli) struct ReplayArguments {
 /// No more than all repeats together may be.
 fn repeats(text: &str) -> Result<usize, String> {
     let most = Replay::MOST_REPEATS;
-    text.trim().parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| format!("expected 1 to {}", grouped(most as u64)))
+    text.trim().parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| format!("expected 1 to {}", count(most as u64)))
 }
 
 /// `--load`.

@@ -110,6 +110,23 @@ pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Opt
     }
 }
 
+/// A Jaeger that did not answer as one, by what listens there.
+pub(super) fn jaeger(seen: String, speech: &Speech) -> Link {
+    let (cause, fix) = match speech {
+        Speech::Closed(_) => (
+            "port closed: no Jaeger listens there, or its query port is not published",
+            "start Jaeger and publish its query port (in compose ports: [\"16686:16686\"]), or correct `trace.jaeger`",
+        ),
+        Speech::Unresolved(_) => ("a wrong host name, or no name service", "correct the host in `trace.jaeger`"),
+        Speech::OutOfReach(_) => (NO_WAY, "correct the host in `trace.jaeger`, or see to the network and its firewalls"),
+        Speech::Tls | Speech::Http2 | Speech::Http1 | Speech::Silent => (
+            "what listens there is not Jaeger's query API, or is still starting",
+            "wait until Jaeger is up, or correct `trace.jaeger`: port 16686 as a rule",
+        ),
+    };
+    Link::broken("jaeger", seen, cause, fix)
+}
+
 /// Milvus's own settings, where it tells them. `asked` is who was asked for them, `goes_to` where spans are expected.
 pub(super) fn trace_settings(settings: Option<&TraceSettings>, asked: &str, goes_to: &str) -> Link {
     let Some(settings) = settings else {
@@ -194,29 +211,34 @@ pub(super) struct Missing<'a> {
     pub(super) others: Option<String>,
 }
 
+/// Spans that did not come. Where less was waited than a batch takes, that is said before any other cause: nothing else is known then.
+pub(super) fn missed(link: &str, seen: String, waited: Nanos, cause: String, fix: String) -> Link {
+    if waited >= BATCH_EVERY {
+        return Link::broken(link, seen, cause, fix);
+    }
+    let early = "not long enough waited: spans come in batches, every five seconds as a rule";
+    Link::broken(link, seen, format!("{early}; or {cause}"), format!("--within {DEFAULT_WITHIN}; or {fix}"))
+}
+
 /// Why the server's spans did not come.
 pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
     let seen = format!("none in {} within {}", missing.place, missing.waited.human());
     let goes_to = bare(missing.goes_to);
-    let broken = |cause: String, fix: String| {
-        if missing.waited >= BATCH_EVERY {
-            return Link::broken("server spans", seen.clone(), cause, fix);
-        }
-        let early = "not long enough waited: servers send their spans every five seconds as a rule";
-        Link::broken("server spans", seen.clone(), format!("{early}; or {cause}"), format!("--within {DEFAULT_WITHIN}; or {fix}"))
-    };
+    let broken = |cause: String, fix: String| missed("server spans", seen.clone(), missing.waited, cause, fix);
     if missing.in_tls > 0 {
-        return broken(
+        return Link::broken(
+            "server spans",
+            seen,
             format!(
                 "TLS mismatch: {} connections to the collector began with TLS, which it has not: Milvus's trace.otlp.secure is true",
                 missing.in_tls
             ),
-            "in milvus.yaml: trace.otlp.secure: false; then restart Milvus".to_owned(),
+            "in milvus.yaml: trace.otlp.secure: false; then restart Milvus",
         );
     }
     if missing.practice {
         return broken(
-            format!("the practice target sent its spans to {}, and they do not arrive in {}", missing.goes_to, missing.place),
+            format!("the practice target was to send its spans to {}, and they do not arrive in {}", missing.goes_to, missing.place),
             "see the log of what listens there, or set `trace.endpoint` to \"built-in\"".to_owned(),
         );
     }
@@ -252,7 +274,8 @@ pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
         "trace.exporter is noop (its default), or trace.otlp.endpoint is wrong: Milvus has sent nothing at all".to_owned(),
         format!(
             "in milvus.yaml: trace.exporter: otlp, trace.otlp.endpoint: {goes_to} (from inside a container, the collector's name there), \
-             trace.otlp.secure: false; then restart Milvus"
+             trace.otlp.secure: false; then restart Milvus. Of a `tailtrace practice` elsewhere: --otlp {}",
+            missing.goes_to
         ),
     )
 }

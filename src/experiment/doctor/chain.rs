@@ -112,8 +112,9 @@ impl<'a> Chain<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Start)?;
         let client = self.target(standing, &runtime);
         let practice = self.plan.practice.is_some();
-        if practice && self.settings.management.is_some() {
-            self.notes.push("--management was not used: the practice target has no such port".to_owned());
+        if self.settings.management.is_some() && (practice || client.is_none()) {
+            let why = if practice { "the practice target has no such port" } else { "the target is out of reach" };
+            self.notes.push(format!("--management was not used: {why}"));
         }
         let settings = if !practice && client.is_some() { self.trace_settings(standing, url) } else { None };
         let services = jaeger.as_ref().and_then(|(jaeger, _)| jaeger.as_ref()?.services().ok());
@@ -172,7 +173,10 @@ impl<'a> Chain<'a> {
             }
             Err(why) => {
                 let (cause, fix) = if speech == Speech::Silent {
-                    ("what listens there is no gRPC server", "correct the port in `target.uri`: 19530 as a rule")
+                    (
+                        "what listens there does not answer: it is no gRPC server, or one that is still starting",
+                        "wait until it is up, or correct the port in `target.uri`: 19530 as a rule",
+                    )
                 } else {
                     (
                         "it answers, but not as a Milvus lets this client in",
@@ -303,13 +307,21 @@ impl<'a> Chain<'a> {
         self.links.push(if client.is_some() {
             Link::holds("client span", format!("arrived in {place} under the service `{service}`"))
         } else {
-            Link::broken(
+            causes::missed(
                 "client span",
                 format!("taken by {url}, and not in {place} within {}", self.settings.within.human()),
+                self.settings.within,
                 format!("wrong endpoint: what listens at {url} does not feed {place}"),
-                "correct `trace.endpoint`, or `trace.jaeger`, so that they are of one Jaeger; for a collector between them see its exporters",
+                "correct `trace.endpoint`, or `trace.jaeger`, so that they are of one Jaeger; for a collector between them see its exporters"
+                    .to_owned(),
             )
         });
+        if client.is_none() && server.is_empty() {
+            for name in ["server spans", "clocks"] {
+                self.links.push(Link::unknown(name, "nothing to be said: the client's own span is not there either"));
+            }
+            return;
+        }
         if server.is_empty() {
             // A service of Milvus's that Jaeger knew before anything was sent.
             let milvus = known.services.and_then(|all| all.iter().find(|service| MILVUS_SERVICES.contains(&service.as_str())));
@@ -340,8 +352,8 @@ impl<'a> Chain<'a> {
 /// Whether the Jaeger of the scenario answers.
 fn jaeger(url: &str) -> (Option<Jaeger>, Link) {
     let broken = |error: &dyn std::error::Error| {
-        let fix = "start Jaeger and publish its query port (in compose ports: [\"16686:16686\"]), or correct `trace.jaeger`";
-        Link::broken("jaeger", Causes(error).to_string(), format!("port closed, or not Jaeger's query API at {url}"), fix)
+        let (host, port) = host_and_port(url, 80);
+        causes::jaeger(Causes(error).to_string(), &listen_to(&host, port))
     };
     match Jaeger::bounded(url, CALL, crate::tail::jaeger::LARGEST) {
         Ok(jaeger) => match jaeger.services() {

@@ -52,9 +52,14 @@ impl Diagnosis {
         Self { whole, links, trace_id, notes }
     }
 
-    /// The first link that is broken.
+    /// The links that are broken, in order.
+    pub fn broken(&self) -> impl Iterator<Item = &Link> {
+        self.links.iter().filter(|link| link.ok == Some(false))
+    }
+
+    /// The first of them.
     #[must_use]
     pub fn first_broken(&self) -> Option<&Link> {
-        self.links.iter().find(|link| link.ok == Some(false))
+        self.broken().next()
     }
 }

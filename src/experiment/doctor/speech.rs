@@ -72,11 +72,13 @@ pub(super) fn listen_to(host: &str, port: u16) -> Speech {
 
 /// The first bytes of the answer, none where there is none. An error where there is no connection.
 fn ask(addresses: &[SocketAddr], question: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut failed = std::io::ErrorKind::NotFound.into();
+    let mut failed: std::io::Error = ErrorKind::NotFound.into();
     for address in addresses {
         match TcpStream::connect_timeout(address, WITHIN) {
             Ok(mut stream) => return Ok(exchange(&mut stream, question)),
-            Err(error) => failed = error,
+            // Of several addresses of a host, one where nobody listens tells more than one that cannot be reached.
+            Err(error) if failed.kind() != ErrorKind::ConnectionRefused => failed = error,
+            Err(_) => {}
         }
     }
     Err(failed)

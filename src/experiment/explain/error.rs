@@ -21,6 +21,12 @@ pub enum ExplainError {
     /// Jaeger gave none.
     #[error(transparent)]
     Jaeger(Box<JaegerError>),
+    /// A file where a run should be.
+    #[error("`{path}` is no run directory; for a file of traces, a run's or another client's: --traces {path} --service NAME")]
+    NoRun {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A run without traces.
     #[error("`{path}` holds no traces: {why}")]
     NoTraces {
@@ -40,16 +46,26 @@ pub enum ExplainError {
     /// `--above` is below the median of everything that is asked about.
     #[error("--above {above} is no tail: most requests take longer ({medians}); give a longer time, or a percentile such as p95")]
     NoTail {
-        /// As it was given.
+        /// Where the tail was to begin.
         above: String,
         /// Each stream with its median.
         medians: String,
     },
     /// Not one span.
-    #[error("there is no span in {place}; look further back (--last), or save the traces when their spans have been sent")]
+    #[error("there is no span in {place}; {next}")]
     NoSpans {
         /// Where.
         place: String,
+        /// What to do about it.
+        next: &'static str,
+    },
+    /// Nothing comes of what is left of a file that is cut.
+    #[error("{source}; and {cut} ends in the middle of a line: save the traces again")]
+    OfCut {
+        /// Why nothing.
+        source: Box<Self>,
+        /// The file, or the files.
+        cut: String,
     },
     /// A service that made no span.
     #[error("no span of service `{service}` in {place}; there are spans of {}", listed(.known))]

@@ -14,7 +14,7 @@ use crate::result::SPANS_FILE;
 use crate::result::model::RunDocument;
 use crate::tail::jaeger::JaegerError;
 use crate::tail::traces::{self, Trace};
-use crate::tail::{self, Above, ClientSpan, Explanation, FoldedBy, Subject, Thresholds, Verdict, Weighted};
+use crate::tail::{self, Above, ClientSpan, Explanation, FoldedBy, Subject, Thresholds, Verdict, WAITING_IN_THE_GENERATOR, Weighted};
 use crate::units::Nanos;
 
 pub use error::ExplainError;
@@ -78,9 +78,15 @@ impl Answer {
         let mut explanation = tail::explain(&subjects, above);
         for (explained, source) in explanation.streams.iter_mut().zip(&sources) {
             let Some((slowest, typical)) = tail::pictured(&source.subject, above) else { continue };
+            // Where nothing is slow there is no slow one to look at.
+            if explained.verdict == Verdict::None && explained.tail.requests == 0 {
+                continue;
+            }
             let picture = |at: usize| {
-                let of = source.of.get(at)?;
-                tail::waterfall(traces.get(of.trace)?, ClientSpan::Id(&of.client)).ok()
+                let (of, one) = (source.of.get(at)?, source.subject.traced.get(at)?);
+                let waited = one.parts.iter().find(|part| part.place.span == WAITING_IN_THE_GENERATOR);
+                let picture = tail::waterfall(traces.get(of.trace)?, ClientSpan::Id(&of.client)).ok()?;
+                Some(picture.after_waiting(waited.map_or(0, |part| part.self_ns)))
             };
             explained.waterfalls.slowest = picture(slowest);
             explained.waterfalls.typical = picture(typical);
@@ -90,17 +96,15 @@ impl Answer {
 
     /// Itself, where the tail is one in some stream: where most requests of each lie above its beginning, nothing can be said.
     fn with_a_tail(self) -> Result<Self, ExplainError> {
-        let mostly_tail = |source: &Source| {
-            let thresholds = Thresholds::of(&source.subject, self.above)?;
-            let median = Nanos(thresholds.median_ns).human();
-            (thresholds.is_mostly_tail() && !source.subject.repeats).then(|| format!("median of `{}` {median}", source.subject.name))
+        let known = || self.sources.iter().filter_map(|source| Some((source, Thresholds::of(&source.subject, self.above)?)));
+        let median = |(source, thresholds): (&Source, Thresholds)| {
+            format!("median of `{}` {}", source.subject.name, Nanos(thresholds.median_ns).human())
         };
-        match self.sources.iter().map(mostly_tail).collect::<Option<Vec<_>>>() {
-            Some(medians) if !medians.is_empty() => {
-                Err(ExplainError::NoTail { above: self.above.to_string(), medians: medians.join(", ") })
-            }
-            _ => Ok(self),
+        if known().next().is_some() && known().all(|(source, thresholds)| thresholds.is_mostly_tail() && !source.subject.repeats) {
+            let medians = known().map(median).collect::<Vec<_>>().join(", ");
+            return Err(ExplainError::NoTail { above: self.above.to_string(), medians });
         }
+        Ok(self)
     }
 
     /// Whether too few slow requests are traced in every stream that has any.
@@ -120,6 +124,10 @@ impl Answer {
                 chosen.map(|one| Weighted { parts: &one.parts, weight: one.weight }).collect()
             };
             let (slow, typical) = (group(&|ns| thresholds.is_tail(ns)), group(&|ns| thresholds.is_typical(ns)));
+            // A difference to nothing would show everything as gone.
+            if slow.is_empty() && by != FoldedBy::Typical {
+                continue;
+            }
             text.push_str(&tail::folded(by, &source.subject.name, &slow, &typical));
         }
         text
@@ -141,12 +149,25 @@ pub fn explain_at_hand(path: &Path, run: &RunDocument, question: &Question) -> O
 /// Explains traces of any client, saved in a file or in the files of a directory.
 pub fn explain_traces(path: &Path, whose: &Whose, question: &Question) -> Result<Answer, ExplainError> {
     let reading = traces::read(path)?;
-    let mut answer = foreign::explain(&reading.traces, whose, question, &path.display().to_string())?;
-    for file in &reading.cut_files {
-        let note = format!("`{}` ends in the middle of a line, which is left out: the file is cut", file.display());
-        answer.explanation.streams.iter_mut().for_each(|stream| stream.notes.push(note.clone()));
+    let place = path.display().to_string();
+    if reading.cut_files.is_empty() {
+        return explain_reading(&reading.traces, whose, question, &place);
     }
-    answer.with_a_tail()
+    // What is left of a cut file may be explained; that it is cut is said beside whatever comes of it.
+    let cut = reading.cut_files.iter().map(|file| format!("`{}`", file.display())).collect::<Vec<_>>().join(", ");
+    let mut answer = explain_reading(&reading.traces, whose, question, &place)
+        .map_err(|source| ExplainError::OfCut { source: Box::new(source), cut: cut.clone() })?;
+    for stream in &mut answer.explanation.streams {
+        stream.notes.push(format!("{cut} ends in the middle of a line, which is left out: save the traces again to have it whole"));
+    }
+    Ok(answer)
+}
+
+fn explain_reading(traces: &[Trace], whose: &Whose, question: &Question, place: &str) -> Result<Answer, ExplainError> {
+    if traces.is_empty() {
+        return Err(ExplainError::NoSpans { place: place.to_owned(), next: "save the traces when their spans have been sent" });
+    }
+    foreign::explain(traces, whose, question, place)?.with_a_tail()
 }
 
 /// Explains traces of any client that a Jaeger holds.
@@ -157,6 +178,9 @@ pub fn explain_jaeger(url: &str, whose: &Whose, period: Period, question: &Quest
         return Err(ExplainError::no_service(&whose.service, jaeger.url(), known));
     }
     let traces = jaeger::search(&jaeger, whose, period)?;
+    if traces.is_empty() {
+        return Err(ExplainError::NoSpans { place: jaeger.url().to_owned(), next: "look further back (--last)" });
+    }
     foreign::explain(&traces, whose, question, jaeger.url())?.with_a_tail()
 }
 

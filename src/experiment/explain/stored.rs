@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::experiment::{Replay, ReplayDocument};
 use crate::result::model::PhaseName;
 use crate::result::requests::Request;
-use crate::result::{self, StoredRun, hlog};
+use crate::result::{self, ReplayOf, StoredRun, hlog};
 use crate::tail::jaeger::Jaeger;
 use crate::tail::traces::{self, Trace};
 use crate::tail::{
-    Above, ClientSpan, Explained, GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds, Traced, Verdict,
-    WAITING_IN_THE_GENERATOR, attribute,
+    AIM_TRACED, Above, ClientSpan, Explained, FEWEST_TRACED, GIVEN_UP_UNSEEN, NETWORK_AND_CLIENT, Part, Place, Places, Subject, Thresholds,
+    Traced, Verdict, WAITING_IN_THE_GENERATOR, attribute,
 };
 use crate::trace::Why;
-use crate::units::grouped;
+use crate::units::count;
 
 use super::{Answer, ExplainError, Of, Question, Source, by_id, jaeger};
 
@@ -29,10 +28,10 @@ const MOST_FETCHED: usize = 2_000;
 
 const FROM_SENDING: &str =
     "these are repeats of a replay: their times count from sending, for what one waits for its turn is the replay's doing";
-/// So many slow repeats are aimed at, as for slow requests: of 16 expected there are 10 with 95 % certainty (Poisson).
-const AIM: u64 = 16;
-
 pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
+    if path.is_file() && path.file_name().is_none_or(|name| name != result::RUN_FILE) {
+        return Err(ExplainError::NoRun { path: path.to_owned() });
+    }
     let run = result::read(path)?;
     run.check_whole()?;
     let names: Vec<String> = run.document.streams.iter().map(|stream| stream.name.clone()).collect();
@@ -79,26 +78,39 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
         if repeats.contains(&stream.name) {
             stream.notes.push(FROM_SENDING.to_owned());
         }
-        if stream.verdict == Verdict::TooFew && !repeats.is_empty() {
-            let replay = ReplayDocument::stored(&run.path);
-            stream.advice = replay.and_then(|replay| more_of_a_replay(&replay, stream));
+        match stream.verdict {
+            Verdict::TooFew if !repeats.is_empty() => stream.advice = run.replay_of().and_then(|of| more_of_a_replay(&of, &run, stream)),
+            // The rows of several causes: that a machine is short of something is not the only one here.
+            Verdict::Spread if repeats.contains(&stream.name) => stream.advice = Some(MANY_CAUSES.to_owned()),
+            _ => {}
         }
     }
     Ok(answer)
 }
 
-/// What gets enough traces of a stream of a replay's run; `None` where nothing does. The streams beside the repeats are those of the run
-/// that was replayed.
-fn more_of_a_replay(replay: &ReplayDocument, stream: &Explained) -> Option<String> {
-    if !replay.streams.iter().any(|replayed| replayed.replayed_as == stream.name) {
-        return Some(format!(
-            "this stream ran beside the repeats: see the run that was replayed (`tailtrace explain {}`)",
-            replay.of_directory
-        ));
+const MANY_CAUSES: &str = "these are repeats of several requests together, each with its cause: see first what those that are slow by nature \
+                           ask for";
+
+/// What gets enough traces of a stream of a replay's run. The streams beside the repeats are those of the run that was replayed.
+fn more_of_a_replay(of: &ReplayOf, run: &StoredRun, stream: &Explained) -> Option<String> {
+    if !of.repeats(&stream.name) {
+        let sampled = run.document.trace.sample_fraction > 0.0;
+        let explain = || {
+            format!(
+                "this stream ran beside the repeats: see the run that was replayed (`tailtrace explain {} --stream {}`)",
+                of.directory, stream.name
+            )
+        };
+        return if sampled { Some(explain()) } else { stream.advice.clone() };
     }
-    let times = (replay.times as u64).saturating_mul(AIM).div_ceil(stream.tail.traced.max(1));
-    let most = Replay::MOST_REPEATS as u64 / (replay.requests.len() + replay.typical.len()).max(1) as u64;
-    (stream.tail.traced > 0 && times <= most).then(|| format!("send each more often: `{}`", replay.command(times)))
+    let traced = stream.tail.traced;
+    if let Some(slow) = of.slow_above(&stream.name).filter(|slow| traced == 0 && stream.tail.above_ns.is_none_or(|above| above > slow.0)) {
+        return Some(format!("let the tail begin where a repeat was slow again: --above {slow}"));
+    }
+    let times = of.times.saturating_mul(AIM_TRACED).div_ceil(traced.max(1));
+    (1..FEWEST_TRACED)
+        .contains(&traced)
+        .then(|| format!("send each more often: the same replay with --times {times} (it was {})", of.times))
 }
 
 /// What is known of a stream without its traces. Of repeats all were meant to be sampled, whatever the run's ratio.
@@ -146,8 +158,8 @@ impl Way {
         if trace.ended > 0 && trace.exported == 0 {
             let to = trace.endpoint.as_deref().map(|endpoint| format!(" to {endpoint}")).unwrap_or_default();
             return Err(none(&format!(
-                "not one of the {} spans of its sampled requests could be delivered{to}; `tailtrace doctor` says which link is broken",
-                grouped(trace.ended)
+                "not one of the {} spans of its sampled requests could be delivered{to}; `tailtrace doctor SCENARIO` says which link is broken",
+                count(trace.ended)
             )));
         }
         if let Some(url) = run.document.jaeger() {

@@ -1,10 +1,7 @@
 //! `replay.json`, and what `replay --json` prints: the verdicts with all that they rest on.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
-use crate::result::REPLAY_FILE;
 use crate::result::model::{RunDocument, Trust};
 use crate::tail::Explained;
 use crate::units::Nanos;
@@ -117,19 +114,6 @@ pub struct ReplayedStream {
     /// What `explain` says of the repeats that were slow again, against the middle half of all; `null` where their traces are not at hand.
     #[serde(default)]
     pub explained: Option<Explained>,
-}
-
-impl ReplayDocument {
-    /// What a run's directory holds of it; `None` where the run is no replay, or the file tells nothing.
-    pub(in crate::experiment) fn stored(directory: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(directory.join(REPLAY_FILE)).ok()?).ok()
-    }
-
-    /// The command that makes this replay once more, with so many repeats of each request.
-    pub(in crate::experiment) fn command(&self, times: u64) -> String {
-        let alone = if self.load == Beside::None { " --load none" } else { "" };
-        format!("tailtrace replay {} --top {} --times {times}{alone}", self.of_directory, self.requests.len())
-    }
 }
 
 impl ReplayedStream {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::experiment::RunError;
 use crate::result::ResultError;
 use crate::result::model::ModelError;
-use crate::units::grouped;
+use crate::units::count;
 
 use super::plan::KEYS;
 
@@ -61,7 +61,7 @@ pub enum ReplayError {
         fewest: u64,
     },
     /// More than is sensible.
-    #[error("--times {times} of {requests} requests, slow and typical, are more than {} repeats; lower --top or --times", grouped(*most as u64))]
+    #[error("--times {times} of {requests} requests, slow and typical, are more than {} repeats; lower --top or --times", count(*most as u64))]
     TooMany {
         /// Slow requests, and as many typical ones.
         requests: usize,
@@ -84,6 +84,9 @@ pub enum ReplayError {
         /// The key.
         what: String,
     },
+    /// `--set load.duration=…`.
+    #[error("--set load.duration: a replay is as long as its repeats take; set --times, --top or --rate")]
+    Length,
     /// An override of what a replay takes from the run.
     #[error("--set {key}: a replay takes its requests and its load from the run; it can change keys of {}", KEYS.map(|key| format!("`{key}`")).join(", "))]
     OtherKey {

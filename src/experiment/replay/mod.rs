@@ -100,7 +100,7 @@ impl Replay {
     /// decide anything.
     pub fn new(stored: &StoredRun, plan: Plan, settings: ReplaySettings) -> Result<Self, ReplayError> {
         if stored.path.join(REPLAY_FILE).exists() {
-            let of = ReplayDocument::stored(&stored.path).map(|replay| replay.of_directory);
+            let of = stored.replay_of().map(|of| of.directory);
             return Err(ReplayError::IsReplay { path: stored.path.clone(), of });
         }
         stored.check_whole()?;
@@ -167,7 +167,10 @@ fn explain(replay: &mut ReplayDocument, outcome: &RunOutcome) {
         let Some(above) = stream.explain_above() else { continue };
         let question = Question { above: Above::Time(above), stream: Some(stream.replayed_as.clone()) };
         match explain_at_hand(&outcome.directory, &outcome.document, &question) {
-            None => {}
+            None => {
+                let why = format!("`tailtrace explain {}` says why", outcome.directory.display());
+                replay.trouble.push(format!("{} is not explained, its traces are not at hand: {why}", stream.replayed_as));
+            }
             Some(Ok(answer)) => stream.explained = answer.explanation.streams.into_iter().next(),
             Some(Err(error)) => replay.trouble.push(format!("{} cannot be explained: {}", stream.replayed_as, Causes(&error))),
         }

@@ -27,12 +27,20 @@ const LONGEST_NAME: usize = 64;
 
 /// What `--set` may change: none of it changes a request.
 pub(super) const KEYS: [&str; 4] = ["target", "load", "trace", "practice"];
+/// What follows from the repeats.
+const LENGTH: &str = "load.duration";
 
 /// Whether every override, as it was typed, is of a key that a replay can change.
 pub(super) fn check_keys(set: &[String]) -> Result<(), ReplayError> {
-    let key = |set: &String| set.split_once('=').map_or(set.as_str(), |(key, _)| key).trim().to_owned();
-    let other = set.iter().map(key).find(|key| !KEYS.contains(&key.split('.').next().unwrap_or_default().trim()));
-    other.map_or(Ok(()), |key| Err(ReplayError::OtherKey { key }))
+    for key in set.iter().map(|set| set.split_once('=').map_or(set.as_str(), |(key, _)| key).trim()) {
+        if key == LENGTH {
+            return Err(ReplayError::Length);
+        }
+        if !KEYS.contains(&key.split('.').next().unwrap_or_default().trim()) {
+            return Err(ReplayError::OtherKey { key: key.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Whether a plan that `--set` has changed still sends the requests of the run's own.
@@ -42,7 +50,7 @@ pub(super) fn check_same_requests(own: &Plan, plan: &Plan) -> Result<(), ReplayE
         return other("seed".to_owned());
     }
     let (was, is) = (&own.collection, &plan.collection);
-    if (was.dim, was.rows, was.metric, &was.vector_field) != (is.dim, is.rows, is.metric, &is.vector_field) && !is.reuse {
+    if (was.dim, was.rows, was.metric, &was.vector_field) != (is.dim, is.rows, is.metric, &is.vector_field) {
         return other("the rows of `collection`".to_owned());
     }
     if own.streams.len() != plan.streams.len() {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::experiment::{Diagnosis, Link};
+use crate::experiment::Diagnosis;
 
 use super::layout::{Paint, wrap};
 
@@ -14,7 +14,7 @@ const WIDTH: usize = 100;
 /// Writes the chain.
 pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool) -> io::Result<()> {
     let paint = Paint { on: colours };
-    for (at, link) in diagnosis.links.iter().enumerate() {
+    for link in &diagnosis.links {
         let mark = match link.ok {
             Some(true) => paint.good("✓"),
             Some(false) => paint.bad("✗"),
@@ -22,11 +22,6 @@ pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool
         };
         write!(out, "{mark} {:<width$}", link.name, width = COLUMN - 2)?;
         paragraph(out, "", &link.seen)?;
-        let told = |earlier: &&Link| earlier.ok == Some(false) && (&earlier.cause, &earlier.fix) == (&link.cause, &link.fix);
-        if let Some(earlier) = diagnosis.links[..at].iter().find(told).filter(|_| link.ok == Some(false)) {
-            writeln!(out, "{:COLUMN$}cause and change: as of {}", "", earlier.name)?;
-            continue;
-        }
         for (label, text) in [("cause: ", &link.cause), ("change: ", &link.fix)] {
             if let Some(text) = text.as_ref().filter(|_| link.ok == Some(false)) {
                 write!(out, "{:COLUMN$}", "")?;
@@ -42,7 +37,7 @@ pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool
 }
 
 fn sentence(diagnosis: &Diagnosis) -> String {
-    let broken: Vec<&str> = diagnosis.links.iter().filter(|link| link.ok == Some(false)).map(|link| link.name.as_str()).collect();
+    let broken: Vec<&str> = diagnosis.broken().map(|link| link.name.as_str()).collect();
     if !broken.is_empty() {
         format!("The chain is broken at: {}.", broken.join(", "))
     } else if diagnosis.whole {
@@ -66,6 +61,7 @@ fn paragraph(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::Link;
 
     #[test]
     fn each_broken_link_has_its_cause_and_what_to_change_below_it() {
@@ -84,7 +80,8 @@ mod tests {
                   change: open it
 - clocks          not looked at
 ✗ jaeger          silence
-                  cause and change: as of collector
+                  cause: it is shut
+                  change: open it
 
 The chain is broken at: collector, jaeger.
 ";

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::units::Nanos;
 
-pub(super) use crate::units::grouped as count;
+pub(super) use crate::units::count;
 
 /// Lines are broken here.
 pub(super) const WIDTH: usize = 100;

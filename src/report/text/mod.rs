@@ -53,7 +53,7 @@ pub fn write_text(out: &mut dyn Write, run: &RunDocument, look: Look<'_>) -> io:
         let label = if at == 0 { "gates" } else { "" };
         writeln!(out, "{label:<INDENT$}{}", gate_line(gate, paint))?;
     }
-    out.write_all(findings(run, paint).as_bytes())?;
+    out.write_all(findings(run.findings.iter(), paint).as_bytes())?;
     for lost in &run.output.lost {
         out.write_all(labelled("not written", lost).as_bytes())?;
     }
@@ -196,9 +196,9 @@ fn gate_line(gate: &Gate, paint: Paint) -> String {
     format!("{verdict}  {} {}: {bound}{value}", gate.metric, gate.limit)
 }
 
-fn findings(run: &RunDocument, paint: Paint) -> String {
+fn findings<'a>(findings: impl Iterator<Item = &'a Finding>, paint: Paint) -> String {
     let lines = |(at, finding)| finding_lines(if at == 0 { "findings" } else { "" }, finding, paint);
-    run.findings.iter().enumerate().map(lines).collect()
+    findings.enumerate().map(lines).collect()
 }
 
 fn finding_lines(label: &str, finding: &Finding, paint: Paint) -> String {

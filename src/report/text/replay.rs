@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 use crate::experiment::{Beside, ReplayDocument, Replayed, ReplayedStream, TypicalFrom, Verdict};
-use crate::result::model::{RunDocument, Trust};
+use crate::result::model::{Finding, RunDocument, Severity, Trust};
 use crate::tail::{self, Explained};
 use crate::units::Nanos;
 
 use super::explain::{ExplainLook, write_explained};
-use super::layout::{INDENT, Paint, labelled, labelled_all, plural, table, time};
+use super::layout::{INDENT, Paint, count, labelled, labelled_all, plural, table, time};
 use super::{findings, trust_line};
 
 /// Writes the verdicts; `run` is that of the repeats.
@@ -20,7 +20,7 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, run: &RunDocum
         Beside::Same => "under the run's load",
         Beside::None => "alone, one at a time",
     };
-    let sent = format!("{} of each, in a random order (seed {}), {load}", plural(replay.times as u64, "repeat"), replay.seed);
+    let sent = format!("{}, in a random order (seed {}), {load}", repeats(replay), replay.seed);
     out.write_all(labelled("sent", &sent).as_bytes())?;
     for stream in &replay.streams {
         let from = match stream.typical_from {
@@ -40,10 +40,13 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, run: &RunDocum
     out.write_all(requests(replay).as_bytes())?;
     writeln!(out)?;
     out.write_all(labelled("method", &method(replay)).as_bytes())?;
+    if let Some(text) = undecided(replay) {
+        out.write_all(labelled("undecided", &text).as_bytes())?;
+    }
     if replay.partial {
         out.write_all(labelled("partial", "the replay was stopped; what had not been sent by then is missing").as_bytes())?;
     }
-    out.write_all(findings(run, paint).as_bytes())?;
+    out.write_all(findings(run.findings.iter().filter(|finding| matters(finding)), paint).as_bytes())?;
     writeln!(out, "{:<INDENT$}{}", "trust", trust_line(run, paint))?;
     writeln!(out, "{:<INDENT$}{}", "files", replay.run_directory)?;
     out.write_all(labelled_all("trouble", &replay.trouble).as_bytes())?;
@@ -61,6 +64,12 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, run: &RunDocum
     Ok(())
 }
 
+/// Whether a finding about the repeats' run says something of a replay: how far it can be trusted, and which spans are missing. That so few
+/// requests have no p99.9 does not.
+fn matters(finding: &Finding) -> bool {
+    finding.severity > Severity::Note || finding.code.starts_with("spans-")
+}
+
 /// Whether `explain` has more to say of a stream's repeats than stands above: where they waited for something, or where their traces are
 /// with a Jaeger.
 fn can_tell(stream: &ReplayedStream, replay: &ReplayDocument, run: &RunDocument) -> bool {
@@ -71,14 +80,47 @@ fn can_tell(stream: &ReplayedStream, replay: &ReplayDocument, run: &RunDocument)
         })
 }
 
+/// What decides more of them.
+fn undecided(replay: &ReplayDocument) -> Option<String> {
+    if replay.partial || replay.requests.iter().all(|request| request.verdict != Verdict::Undecided) {
+        return None;
+    }
+    let slower = |stream: &&ReplayedStream| stream.typical_median_ns.is_some_and(|now| now > 2 * stream.median_ns);
+    Some(match (replay.streams.iter().find(slower), replay.load) {
+        (Some(stream), Beside::Same) => {
+            format!("typical requests of {} are slow now as well, which hides others: `--load none` sends them alone", stream.stream)
+        }
+        (Some(stream), Beside::None) => {
+            format!("typical requests of {} are slow now as well, which hides others: see what has changed", stream.stream)
+        }
+        (None, _) => "their repeats are now slow and now not: more of them tell (`--times`)".to_owned(),
+    })
+}
+
+/// `10 repeats of each`; of a replay that was stopped how many there are of them.
+fn repeats(replay: &ReplayDocument) -> String {
+    let all = replay.times as u64 * (replay.requests.len() + replay.typical.len()) as u64;
+    let slow: u64 = replay.requests.iter().map(|request| request.repeats_ns.len() as u64 + request.failed).sum();
+    let typical: u64 = replay.typical.iter().map(|request| request.repeats_ns.len() as u64).sum();
+    if replay.partial {
+        return format!(
+            "{} of {} ended, {} of each were to be sent",
+            count(slow + typical),
+            plural(all, "repeat"),
+            count(replay.times as u64)
+        );
+    }
+    format!("{} of each", plural(replay.times as u64, "repeat"))
+}
+
 fn sentence(replay: &ReplayDocument) -> String {
-    let count = |verdict| replay.requests.iter().filter(|request| request.verdict == verdict).count();
+    let of = |verdict| replay.requests.iter().filter(|request| request.verdict == verdict).count();
     format!(
         "of the {} slowest requests {} slow by nature, {} by circumstance, {} undecided",
         replay.requests.len(),
-        count(Verdict::ByNature),
-        count(Verdict::ByCircumstance),
-        count(Verdict::Undecided)
+        of(Verdict::ByNature),
+        of(Verdict::ByCircumstance),
+        of(Verdict::Undecided)
     )
 }
 
@@ -118,7 +160,8 @@ fn method(replay: &ReplayDocument) -> String {
     let exact = if method.exact { "exact" } else { "with the normal approximation where there are too many repeats for the exact one" };
     format!(
         "rank-sum test of each request's repeats against the typical ones' made slower by {:.0} % of its extra time, {exact}, adjusted by \
-         Holm: among {} at most {:.0} % chance of one wrong verdict of either kind",
+         Holm: among {} at most {:.0} % chance of one wrong verdict of either kind; a small p is what speaks for it: the chance of such \
+         repeats were it not so",
         method.margin * 100.0,
         plural(replay.requests.len() as u64, "request"),
         method.alpha * 100.0

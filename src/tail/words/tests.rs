@@ -66,7 +66,10 @@ fn of_no_tail_it_is_said_why_it_is_none() {
     let figures = "p99 searches take 104 ms longer";
     for (why, words) in [
         (Immaterial::Empty, "there are no p99 searches".to_owned()),
-        (Immaterial::Most, "more than half of all searches take longer, their median being 10.0 ms; let the tail begin higher".to_owned()),
+        (
+            Immaterial::Most,
+            "more than half of all searches take longer than 109 ms, their median being 10.0 ms; let the tail begin higher".to_owned(),
+        ),
         (Immaterial::Small, format!("{figures} than typical ones, which take 10.0 ms")),
         (Immaterial::Spread, format!("{figures}, and the middle half of all searches differ by ")),
         (Immaterial::Floor(30_000_000), "p99 on this machine lies 30.0 ms above its median".to_owned()),
@@ -137,7 +140,7 @@ fn what_is_missing_beside_the_figures_is_noted() {
     assert!(noted(&foreign).contains("equally likely"));
     let mut cut = requests_of("search");
     cut.traced.iter_mut().for_each(|one| one.joined = false);
-    assert!(noted(&cut).contains("`tailtrace doctor` says which link is broken"));
+    assert!(noted(&cut).contains("`tailtrace doctor SCENARIO` says which link is broken"));
 }
 
 #[test]
@@ -145,7 +148,7 @@ fn advice_is_that_of_the_named_span_or_of_the_kind_of_tail() {
     let subject = requests_of("search");
     let of = |verdict, span| {
         let judged = Judged { verdict, named: Some(place(span)), immaterial: None };
-        advice(&subject, &Groups::of(&subject, P99).unwrap(), &judged)
+        advice(&subject, P99, &Groups::of(&subject, P99).unwrap(), &judged)
     };
     assert!(of(Verdict::Single, "Delegator-waitTSafe").is_some_and(|advice| advice.contains("consistency bounded")));
     assert_eq!(of(Verdict::Single, "Mystery"), None);
