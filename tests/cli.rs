@@ -57,6 +57,7 @@ fn a_run_directory_stands_for_the_plan_that_was_run() {
         assert_eq!((&other["seed"], &other["stream"][0]["workers"]), (&3.into(), &4.into()));
     }
     assert_eq!(plan(&["results/run", "--set", "seed=5"])["seed"], 5);
+    assert!(plan(&["results/run", "--set", "target.uri=http://127.0.0.1:1"])["practice"].is_null());
     fs::write(run.join("run.json"), "{}").unwrap();
     let refused = tailtrace(here.path(), &["run", "results/run"]);
     assert_eq!(refused.status.code(), Some(2));
@@ -220,7 +221,6 @@ fn what_cannot_be_replayed_is_said_before_anything_is_sent() {
         (&["replay", "begun", "--set", "readers.rate=3/s"], &["--set readers.rate: ", "`target`, `load`, `trace`, `practice`"]),
         (&["replay", "begun", "--set", "load.duration=3s"], &["--set load.duration: a replay is as long as its repeats take"]),
         (&["replay", "begun", "--set", "seed=3"], &["--set seed: a replay takes"]),
-        (&["replay", "begun", "--set", "target.uri=http://127.0.0.1:1"], &["begun/run.json (its plan): "]),
         (&["replay", "begun", "--set", "readers.rat=3/s"], &["unknown key `rat`", "did you mean `rate`?"]),
     ] {
         let output = tailtrace(here.path(), arguments);

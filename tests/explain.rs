@@ -198,23 +198,26 @@ fn bad_input(run: &Run) {
     let half = tempfile::tempdir().unwrap();
     fs::copy(run.path.join("run.json"), half.path().join("run.json")).unwrap();
     let cut = half.path().display().to_string();
-    let [spans_cut, no_spans] = [true, false].map(|cut| {
+    let [spans_cut, no_spans, short] = [Some("byte"), None, Some("line")].map(|cut| {
         let copy = tempfile::tempdir().unwrap();
         for file in ["run.json", "latency.hlog", "requests.jsonl"] {
             fs::copy(run.path.join(file), copy.path().join(file)).unwrap();
         }
-        if cut {
+        if let Some(unit) = cut {
             let whole = fs::read(&spans).unwrap();
-            fs::write(copy.path().join("spans.jsonl"), &whole[..whole.len() / 2]).unwrap();
+            let half = &whole[..whole.len() / 2];
+            let lines = half.iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+            fs::write(copy.path().join("spans.jsonl"), if unit == "line" { &half[..lines] } else { half }).unwrap();
         }
         copy
     });
-    let [spans_cut_path, no_spans_path] = [&spans_cut, &no_spans].map(|copy| copy.path().display().to_string());
+    let [spans_cut_path, no_spans_path, short_path] = [&spans_cut, &no_spans, &short].map(|copy| copy.path().display().to_string());
     let empty = half.path().join("empty.json").display().to_string();
     fs::write(&empty, "").unwrap();
     for (arguments, words) in [
         (vec!["explain", spans_cut_path.as_str()], vec!["only half there", "`spans.jsonl` ends in the middle"]),
         (vec!["explain", no_spans_path.as_str()], vec!["only half there", "`spans.jsonl` is missing"]),
+        (vec!["explain", short_path.as_str()], vec!["only half there", "`spans.jsonl` holds ", " spans; copy the whole directory"]),
         (vec!["explain", "nowhere"], vec!["nowhere", "run directory"]),
         (vec!["explain", spans.as_str()], vec!["spans.jsonl` is no run directory", "--traces", "--service NAME"]),
         (vec!["explain", path.as_str(), "--stream", "writers"], vec!["`writers`", "`readers`"]),

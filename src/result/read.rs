@@ -110,6 +110,18 @@ impl StoredRun {
         }
     }
 
+    /// Whether so many spans are all that a run which ended as planned has kept: a copy may end at the end of a line.
+    ///
+    /// # Errors
+    /// Where some are missing.
+    pub fn check_spans_seen(&self, seen: u64) -> Result<(), ResultError> {
+        let kept = self.document.output.spans_kept;
+        if self.document.partial || seen >= kept {
+            return Ok(());
+        }
+        Err(self.incomplete(format!("`{SPANS_FILE}` holds {seen} of {kept} spans")))
+    }
+
     /// Of a replay's run, what it replayed.
     #[must_use]
     pub fn replay_of(&self) -> Option<ReplayOf> {

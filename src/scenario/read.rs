@@ -33,6 +33,14 @@ impl Overrides {
         let given = self.seed.is_some() || self.set.iter().any(|set| set.split_once('=').is_some_and(|(key, _)| key.trim() == "seed"));
         Self { seed: if given { self.seed } else { seed }, ..self }
     }
+
+    /// Whether they put another target in the place of the built-in one and say nothing of it: a stored plan holds its settings filled in,
+    /// where nobody can take them out.
+    fn leave_the_practice_target(&self) -> bool {
+        let keys = || self.set.iter().filter_map(|set| set.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));
+        keys().any(|(key, value)| key == "target.uri" && value.trim_matches('"') != "practice")
+            && !keys().any(|(key, _)| key.split('.').next() == Some("practice"))
+    }
 }
 
 /// No scenario is longer: what is, is another file taken for one.
@@ -92,6 +100,9 @@ fn read_stored(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioE
     // TOML's whole numbers end at 63 bits, seeds at 64.
     let seed = plan.remove("seed").and_then(|seed| seed.as_u64());
     let overrides = overrides.clone().or_seed(seed);
+    if overrides.leave_the_practice_target() {
+        plan.remove("practice");
+    }
     // As TOML it goes the way of every scenario: overrides, checks, and errors that point.
     let text = toml::to_string(&plan).map_err(|_| no_plan())?;
     parse(&text, &of_plan(path), &overrides).map_err(ScenarioError::in_a_plan)
@@ -134,7 +145,10 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
 /// For the first override that is wrong.
 pub fn reread(plan: &Plan, directory: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioError> {
     // TOML's whole numbers end at 2^63, seeds do not: it goes beside the text.
-    let file = ScenarioFile { seed: None, ..ScenarioFile::from(plan.clone()) };
+    let mut file = ScenarioFile { seed: None, ..ScenarioFile::from(plan.clone()) };
+    if overrides.leave_the_practice_target() {
+        file.practice = None;
+    }
     let text = toml::to_string(&file).unwrap_or_default();
     let overrides = overrides.clone().or_seed(Some(plan.seed));
     parse(&text, &of_plan(&directory.join(RUN_FILE)), &overrides).map_err(ScenarioError::in_a_plan)

@@ -359,9 +359,20 @@ fn a_seed_is_handed_on_only_where_none_is_given() {
 /// The text that a stored plan is read from is nobody's file: what is wrong in it is shown, without a line to look for.
 #[test]
 fn what_is_wrong_in_a_stored_plan_is_shown_without_a_line_number() {
-    let plan = with(&["practice.servers=2"]).unwrap();
-    let overrides = Overrides { set: vec!["target.uri=http://127.0.0.1:1".to_owned()], seed: None };
+    let plan = with(&["target.uri=https://milvus:19530", "target.ca_file=x.pem"]).unwrap();
+    let overrides = Overrides { set: vec!["target.uri=http://milvus:19530".to_owned()], seed: None };
     let error = reread(&plan, "results/1".as_ref(), &overrides).unwrap_err().to_string();
-    assert!(error.starts_with("results/1/run.json (its plan): ") && error.contains("practice"), "{error}");
+    assert!(error.starts_with("results/1/run.json (its plan): ") && error.contains("for encrypted connections"), "{error}");
     assert!(!error.contains(" | ") && error.matches('`').count() >= 2, "{error}");
+}
+
+#[test]
+fn a_stored_plan_runs_against_another_target_without_the_settings_of_the_built_in_one() {
+    let plan = with(&["practice.servers=2"]).unwrap();
+    let again =
+        |set: &[&str]| reread(&plan, "s".as_ref(), &Overrides { set: set.iter().map(|set| (*set).to_owned()).collect(), seed: None });
+    assert!(again(&["target.uri=http://milvus:19530"]).unwrap().practice.is_none());
+    assert_eq!(again(&["target.uri=\"practice\""]).unwrap().practice, plan.practice);
+    let both = again(&["target.uri=http://milvus:19530", "practice.servers=3"]).unwrap_err().to_string();
+    assert!(both.contains("practice"), "{both}");
 }

@@ -177,7 +177,11 @@ impl Way {
                 ids.sort_unstable();
                 jaeger::fetch(from, &ids)
             }
-            (Self::File, Some(file)) => Ok(traces::read_where(&file, |id| wanted.contains(id))?.traces),
+            (Self::File, Some(file)) => {
+                let reading = traces::read_where(&file, |id| wanted.contains(id))?;
+                run.check_spans_seen(reading.seen)?;
+                Ok(reading.traces)
+            }
             (Self::File, None) => Ok(Vec::new()),
         }
     }

@@ -1,5 +1,6 @@
 //! Spans from many lines and files, joined into traces.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::document::Document;
@@ -11,11 +12,12 @@ pub(super) struct Gathering<'w> {
     traces: Vec<Trace>,
     by_id: HashMap<String, usize>,
     spans: usize,
+    seen: Cell<u64>,
 }
 
 impl<'w> Gathering<'w> {
     pub(super) fn new(wanted: &'w dyn Fn(&str) -> bool) -> Self {
-        Self { wanted, traces: Vec::new(), by_id: HashMap::new(), spans: 0 }
+        Self { wanted, traces: Vec::new(), by_id: HashMap::new(), spans: 0, seen: Cell::new(0) }
     }
 
     /// How many spans are held.
@@ -23,9 +25,19 @@ impl<'w> Gathering<'w> {
         self.spans
     }
 
+    /// How many spans there were, wanted or not.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen.get()
+    }
+
     /// Takes the wanted spans of a document.
     pub(super) fn add(&mut self, document: Document<'_>) -> Result<(), DocumentError> {
-        document.spans(self.wanted, &mut |trace_id, span| {
+        // It is asked for every span.
+        let counted = |id: &str| {
+            self.seen.set(self.seen.get() + 1);
+            (self.wanted)(id)
+        };
+        document.spans(&counted, &mut |trace_id, span| {
             let at = if let Some(at) = self.by_id.get(trace_id) {
                 *at
             } else {

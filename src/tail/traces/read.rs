@@ -24,6 +24,8 @@ const BEGINNING: u64 = 64 << 10;
 pub struct Reading {
     /// The traces, in the order in which they were first seen.
     pub traces: Vec<Trace>,
+    /// Spans of all traces, wanted or not, as often as they came.
+    pub seen: u64,
     /// Spans that came again and were dropped.
     pub repeated: u64,
     /// Files whose last line is cut off, as a killed run leaves them; the line is left out.
@@ -50,8 +52,9 @@ pub(super) fn read_within(path: &Path, wanted: &dyn Fn(&str) -> bool, limits: Li
     } else if !reader.file(path)? {
         return Err(TracesError::Unknown { path: path.to_owned() });
     }
+    let seen = reader.gathering.seen();
     let (traces, repeated) = reader.gathering.finish();
-    Ok(Reading { traces, repeated, cut_files: reader.cut_files, files: reader.files })
+    Ok(Reading { traces, seen, repeated, cut_files: reader.cut_files, files: reader.files })
 }
 
 /// The traces of one document in memory, such as an answer of Jaeger's API. Repeated spans are dropped.
