@@ -35,14 +35,19 @@ SHORT_S = 2
 PACING_TRIES = 3
 
 
-@contextlib.contextmanager
-def null_server(binary, service=None):
-    """The practice target with canned answers, in a process of its own and pinned to its core; its port. It answers at once, or takes
-    the service time that is given."""
+def free_port():
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+@contextlib.contextmanager
+def null_server(binary, service=None, otlp=None):
+    """The practice target with canned answers, in a process of its own and pinned to its core; its port. It answers at once, or takes
+    the service time that is given. Its spans of traced requests go to `otlp`; without one it makes none."""
+    port = free_port()
     command = ["taskset", "-c", str(SERVER_CORE), binary, "practice", "--port", str(port), "--search", "canned"]
     command += ["--service", service] if service else []
+    command += ["--otlp", otlp] if otlp else []
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         for _ in range(100):

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """What tracing costs the load generator: the same run with everything of tracing on, and with tracing off, in turns.
 
-    tracing_cost.py --otlp URL --jaeger URL [--tailtrace BINARY] [--pairs N] [--blocks N] [--json FILE]
+    tracing_cost.py --otlp URL --jaeger URL [--built-in] [--tailtrace BINARY] [--pairs N] [--blocks N] [--json FILE]
 
 On: sample fraction 0.01, bursts, client spans for slow unsampled requests, export over OTLP, and traces fetched from Jaeger at
-the end. Off: fraction 0. A client's exporter runs on the client's core; `taskset -c 0 tests/real-stack/jaeger.sh start` gives a Jaeger
+the end. With --built-in the client's spans and the server's go to the client's own collector instead, which writes `spans.jsonl` and forwards
+all of them to the endpoint. Off: fraction 0. A client's exporter runs on the client's core; `taskset -c 0 tests/real-stack/jaeger.sh start` gives a Jaeger
 at http://127.0.0.1:4317 and http://127.0.0.1:16686.
 
 **In turns.** A machine's speed drifts by 10 % within seconds, so turns of whole runs scatter by that. Here a turn is four seconds: both clients
@@ -36,7 +37,7 @@ import statistics
 import sys
 from dataclasses import dataclass
 
-from side_by_side import CLIENT_CORE, REPOSITORY, facts, null_server
+from side_by_side import CLIENT_CORE, REPOSITORY, facts, free_port, null_server
 from student import student_quantile
 from tools import Tailtrace
 
@@ -71,8 +72,8 @@ QUESTIONS = (
 
 RATE, PAUSE = "3000/s", "0/s"
 BLOCK_MS = 4_000
-# Both pause so long before each turn: the exporter looks for spans every 100 ms, and they wait up to 500 for others.
-GAP_MS = 700
+# Both pause so long before each turn: the exporter looks for spans every 100 ms, and they wait up to a second for others.
+GAP_MS = 1_400
 # The most that the clients of a pair may begin apart.
 APART_MS = 50
 PERIOD_MS = 2 * (BLOCK_MS + GAP_MS)
@@ -107,25 +108,38 @@ def figures(document):
         LATENESS_P99: stream["lateness"]["p99_ns"],
         "p50_ns": stream["service"]["p50_ns"],
         "achieved_per_s": stream["achieved_per_s"],
-        **{key: trace[key] for key in ("decided", "sampled", "sampled_by", "exported", "dropped", "failed")},
+        **{key: trace[key] for key in ("decided", "sampled", "sampled_by", "exported", "dropped", "failed", "forward")},
     }
 
 
-def one_pair(tailtrace, ports, chosen, question, turn, on=True):
+@dataclass(frozen=True)
+class Place:
+    """Where a client runs: its server's port, and where its own collector listens, to which that server sends its spans."""
+
+    server: int
+    collector: int | None
+
+    def tracing(self, chosen):
+        elsewhere = {"trace.endpoint": chosen.otlp}
+        built_in = {"trace.endpoint": "built-in", "trace.listen": f"127.0.0.1:{self.collector}", "trace.forward": chosen.otlp}
+        return {**ON, **(built_in if self.collector else elsewhere), "trace.jaeger": chosen.jaeger}
+
+
+def one_pair(tailtrace, places, chosen, question, turn, on=True):
     """Both runs of a pair, in places that alternate; `on` is false for a control, of two runs without tracing."""
-    both = {"off": OFF, "on": {**ON, "trace.jaeger": chosen.jaeger} if on else OFF}
     order = ("off", "on") if turn % 2 == 0 else ("on", "off")
 
-    def one(place, name):
+    def one(number, name):
+        place = places[number]
         shape = {"load.duration": f"{chosen.seconds}s"}
         if question.in_turns:
-            shape = {"load.warmup": "0s", "load.duration": f"{GAP_MS + PERIOD_MS * chosen.blocks}ms", "readers.stages": stages(place == 1, chosen.blocks)}
-        settings = {"trace.endpoint": chosen.otlp, **shape, **both[name]}
-        return tailtrace.document(question.scenario, ports[place], CLIENT_CORE, **settings)[0]
+            shape = {"load.warmup": "0s", "load.duration": f"{GAP_MS + PERIOD_MS * chosen.blocks}ms", "readers.stages": stages(number == 1, chosen.blocks)}
+        tracing = place.tracing(chosen) if on and name == "on" else {**OFF, "trace.endpoint": chosen.otlp}
+        return tailtrace.document(question.scenario, place.server, CLIENT_CORE, **shape, **tracing)[0]
 
     for again in range(MISALIGNED_TRIES):
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            runs = {name: pool.submit(one, place, name) for place, name in enumerate(order)}
+            runs = {name: pool.submit(one, number, name) for number, name in enumerate(order)}
             documents = {name: run.result() for name, run in runs.items()}
         apart = start_of(documents["on"]) - start_of(documents["off"])
         if not question.in_turns or abs(apart) * 1_000 < APART_MS:
@@ -161,14 +175,17 @@ def within(verdicts):
 def answered(tailtrace, chosen, question, answer, keep):
     """Pairs until a look shows the bounds, or there are no more looks. What is known of the answer is kept after each look."""
     with contextlib.ExitStack() as servers:
-        ports = [servers.enter_context(null_server(chosen.tailtrace, question.service)) for _ in range(2)]
-        answer["control"] = [one_pair(tailtrace, ports, chosen, question, turn, on=False) for turn in range(chosen.pairs)]
+        collectors = [free_port() if chosen.built_in else None for _ in range(2)]
+        otlp = [collector and f"http://127.0.0.1:{collector}" for collector in collectors]
+        ports = [servers.enter_context(null_server(chosen.tailtrace, question.service, url)) for url in otlp]
+        places = list(map(Place, ports, collectors))
+        answer["control"] = [one_pair(tailtrace, places, chosen, question, turn, on=False) for turn in range(chosen.pairs)]
         answer["control_verdicts"] = judged(answer["control"], question)
         say(f"{question.name}, both off", answer["control_verdicts"])
         answer["pairs"], answer["looks"] = [], []
         for look in LOOKS:
             for turn in range(len(answer["pairs"]), look * chosen.pairs):
-                answer["pairs"].append(one_pair(tailtrace, ports, chosen, question, turn))
+                answer["pairs"].append(one_pair(tailtrace, places, chosen, question, turn))
             answer["looks"].append(judged(answer["pairs"], question))
             keep()
             say(question.name, answer["looks"][-1])
@@ -181,6 +198,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--otlp", required=True, help="an OTLP/gRPC endpoint, such as http://127.0.0.1:4317")
     parser.add_argument("--jaeger", required=True, help="the query API behind it, such as http://127.0.0.1:16686")
+    parser.add_argument("--built-in", action="store_true", help="by way of the client's own collector, which forwards")
     parser.add_argument("--tailtrace", default=REPOSITORY / "target/release/tailtrace", help="its release build")
     parser.add_argument("--pairs", type=int, default=10, help="pairs at the first look")
     parser.add_argument("--blocks", type=int, default=3, help="turns of a client in a pair")
@@ -193,8 +211,9 @@ def main():
         parser.error("--blocks: at least 1")
     tailtrace = Tailtrace(chosen.tailtrace)
     result = {
-        "schema": "tailtrace.tracing-cost/5",
+        "schema": "tailtrace.tracing-cost/6",
         "machine": facts([tailtrace]),
+        "built_in": chosen.built_in,
         "blocks": chosen.blocks,
         "block_ms": BLOCK_MS,
         "seconds": chosen.seconds,
