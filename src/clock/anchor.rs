@@ -49,6 +49,16 @@ impl Anchor {
         }
     }
 
+    /// The moment of a wall time, ns since 1970; the clock's origin where it lies before that.
+    #[must_use]
+    pub const fn moment(&self, unix_ns: u64) -> Moment {
+        if unix_ns >= self.unix_ns {
+            self.moment.plus(Nanos(unix_ns - self.unix_ns))
+        } else {
+            self.moment.minus(Nanos(self.unix_ns - unix_ns))
+        }
+    }
+
     /// How far the wall clock has moved against the monotonic one since the anchor was taken, in ns: positive where it
     /// went ahead. Beyond a few ms it was set (or stepped by NTP).
     #[must_use]
@@ -73,6 +83,7 @@ mod tests {
         let anchor = Anchor::at(Moment::from_ns(1_000), 50_000);
         assert_eq!(anchor.unix_ns(Moment::from_ns(1_500)), 50_500);
         assert_eq!(anchor.unix_ns(Moment::from_ns(400)), 49_400);
+        assert_eq!([50_500, 49_400].map(|unix_ns| anchor.moment(unix_ns)), [1_500, 400].map(Moment::from_ns));
     }
 
     #[test]

@@ -8,13 +8,14 @@ use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::clock::{Clock, SystemClock, Timer};
 use crate::practice::Settings;
 use crate::units::Nanos;
 
+use super::arrivals::Stamped;
 use super::service::Service;
 
 /// Windows that no answer or insert of a sensible size waits for.
@@ -78,17 +79,19 @@ pub(crate) async fn serve(listener: TcpListener, service: Rc<Service>, settings:
         // Refused by closing what was taken: a closed listener would be refused more truly, but its port, an ephemeral one,
         // may meanwhile become the source of the very connection that looks for it.
         if !open.refusing.get() {
+            // Without it an answer waits for the acknowledgement of the one before: 40 ms.
+            let _ = stream.set_nodelay(true);
+            let stream = Stamped::new(stream, !service.model().is_bare());
             open.add(tokio::task::spawn_local(connection(stream, service.clone())).abort_handle());
         }
     }
 }
 
-async fn connection(stream: TcpStream, service: Rc<Service>) {
-    // Without it an answer waits for the acknowledgement of the one before: 40 ms.
-    let _ = stream.set_nodelay(true);
+async fn connection(stream: Stamped, service: Rc<Service>) {
+    let came = stream.last_came();
     let answer = service_fn(move |request| {
-        let service = service.clone();
-        async move { Ok::<_, Infallible>(service.answer(request).await) }
+        let (service, came) = (service.clone(), came.clone());
+        async move { Ok::<_, Infallible>(service.answer(request, &came).await) }
     });
     let served = http2::Builder::new(Local)
         .initial_stream_window_size(STREAM_WINDOW)

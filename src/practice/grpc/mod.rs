@@ -1,6 +1,7 @@
 //! From HTTP/2 to Milvus's methods and back.
 
 pub(super) mod answering;
+mod arrivals;
 mod asking;
 mod body;
 mod caller;

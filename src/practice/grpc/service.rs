@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::request::Parts;
 use http_body::Body;
 use prost::Message;
 use tonic::Status;
@@ -21,6 +20,7 @@ use crate::practice::{SearchMode, Settings};
 use crate::trace::ServerSpans;
 
 use super::answering::Answering;
+use super::arrivals::LastCame;
 use super::asking::Asking;
 use super::body::{Answer, answered, drained, framed, message, refused};
 use super::canned::Canned;
@@ -33,6 +33,13 @@ pub(crate) struct Service {
     pub(super) clock: SystemClock,
     canned: Option<Canned>,
     tracing: Option<Tracing>,
+}
+
+/// What is known of a request beside what it asks for.
+#[derive(Debug, Clone, Copy)]
+struct Incoming<'a> {
+    headers: &'a HeaderMap,
+    came: &'a LastCame,
 }
 
 /// A whole answer with its framing, or gRPC's own refusal.
@@ -60,52 +67,51 @@ impl Service {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer<B>(&self, request: http::Request<B>) -> http::Response<Answer>
+    pub(super) async fn answer<B>(&self, request: http::Request<B>, came: &LastCame) -> http::Response<Answer>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
         let framed = match parts.uri.path().strip_prefix(SERVICE) {
-            Some(method) => self.call(method, &parts, body).await,
+            Some(method) => self.call(method, Incoming { headers: &parts.headers, came }, body).await,
             None => Err(Status::unimplemented(format!("no service at {}", parts.uri.path()))),
         };
         framed.map_or_else(|status| refused(&status), answered)
     }
 
-    async fn call<B>(&self, method: &str, parts: &Parts, body: B) -> Framed
+    async fn call<B>(&self, method: &str, incoming: Incoming<'_>, body: B) -> Framed
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let headers = &parts.headers;
         if let Some(canned) = &self.canned {
             match method {
-                "Search" => return self.canned(Tree::Search, headers, body, &canned.search).await,
-                "HybridSearch" => return self.canned(Tree::HybridSearch, headers, body, &canned.search).await,
-                "Query" => return self.canned(Tree::Query, headers, body, &canned.query).await,
+                "Search" => return self.canned(Tree::Search, incoming, body, &canned.search).await,
+                "HybridSearch" => return self.canned(Tree::HybridSearch, incoming, body, &canned.search).await,
+                "Query" => return self.canned(Tree::Query, incoming, body, &canned.query).await,
                 _ => {}
             }
         }
         // In a box of its own: the null target's requests would carry the size of all this with them otherwise.
-        Box::pin(self.call_in_earnest(method, headers, body)).await
+        Box::pin(self.call_in_earnest(method, incoming, body)).await
     }
 
-    async fn call_in_earnest<B>(&self, method: &str, headers: &HeaderMap, body: B) -> Framed
+    async fn call_in_earnest<B>(&self, method: &str, incoming: Incoming<'_>, body: B) -> Framed
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let body = message(body).await?;
         match method {
-            "Search" => self.visited(Tree::Search, headers, body, |request| self.search(request)).await,
-            "HybridSearch" => self.visited(Tree::HybridSearch, headers, body, |request| self.hybrid_search(request)).await,
-            "Query" => self.visited(Tree::Query, headers, body, |request| self.query(request)).await,
-            "Insert" => self.visited(Tree::Insert, headers, body, |request| ready(self.insert(request))).await,
-            "Upsert" => self.visited(Tree::Upsert, headers, body, |request| ready(self.upsert(request))).await,
-            "Delete" => self.visited(Tree::Delete, headers, body, |request| self.delete(request)).await,
+            "Search" => self.visited(Tree::Search, incoming, body, |request| self.search(request)).await,
+            "HybridSearch" => self.visited(Tree::HybridSearch, incoming, body, |request| self.hybrid_search(request)).await,
+            "Query" => self.visited(Tree::Query, incoming, body, |request| self.query(request)).await,
+            "Insert" => self.visited(Tree::Insert, incoming, body, |request| ready(self.insert(request))).await,
+            "Upsert" => self.visited(Tree::Upsert, incoming, body, |request| ready(self.upsert(request))).await,
+            "Delete" => self.visited(Tree::Delete, incoming, body, |request| self.delete(request)).await,
             _ => {
                 let arrived = self.clock.now();
                 let framed = self.administer(method, body);
                 if let Some(tracing) = &self.tracing {
-                    tracing.record_call(format!("{}{method}", &SERVICE[1..]), headers, arrived, self.clock.now());
+                    tracing.record_call(format!("{}{method}", &SERVICE[1..]), incoming.headers, arrived, self.clock.now());
                 }
                 framed
             }
@@ -113,7 +119,7 @@ impl Service {
     }
 
     /// Leads a request on rows through the model, and records its spans.
-    async fn visited<Q, A, W>(&self, tree: Tree, headers: &HeaderMap, body: Bytes, work: impl FnOnce(Q) -> W) -> Framed
+    async fn visited<Q, A, W>(&self, tree: Tree, incoming: Incoming<'_>, body: Bytes, work: impl FnOnce(Q) -> W) -> Framed
     where
         Q: Message + Default + Asking,
         A: Answering,
@@ -121,25 +127,25 @@ impl Service {
     {
         let request: Q = decoded(body)?;
         let asked = request.asked();
-        let recorded = Recorded::new(self.tracing.as_ref(), self.clock, tree, headers);
-        let call = tree.call(asked.as_deref(), &recorded);
+        let recorded = Recorded::new(self.tracing.as_ref(), self.clock, tree, incoming.headers);
+        let call = tree.call(asked.as_deref(), incoming, &recorded);
         let (visit, done) = self.model.visit(call, async { framed_answer(work(request).await) }).await;
         recorded.ended(&visit);
         reply::<A>(&visit, done)
     }
 
     /// The same with a fixed answer and the request unread.
-    async fn canned<B>(&self, tree: Tree, headers: &HeaderMap, body: B, answer: &Bytes) -> Framed
+    async fn canned<B>(&self, tree: Tree, incoming: Incoming<'_>, body: B, answer: &Bytes) -> Framed
     where
         B: Body<Data = Bytes> + Unpin,
     {
         drained(body).await;
-        let recorded = Recorded::new(self.tracing.as_ref(), self.clock, tree, headers);
+        let recorded = Recorded::new(self.tracing.as_ref(), self.clock, tree, incoming.headers);
         if !recorded.is_traced() && self.model.is_bare() {
-            self.model.begin();
+            self.model.begin(self.clock.now());
             return Ok(answer.clone());
         }
-        let (visit, done) = Box::pin(self.model.visit(tree.call(None, &recorded), ready(answer.clone()))).await;
+        let (visit, done) = Box::pin(self.model.visit(tree.call(None, incoming, &recorded), ready(answer.clone()))).await;
         recorded.ended(&visit);
         match tree {
             Tree::Query => reply::<crate::wire::milvus::QueryResults>(&visit, done),
@@ -160,8 +166,9 @@ fn reply<A: Answering>(visit: &Visit, done: Option<Bytes>) -> Framed {
 
 impl Tree {
     /// What the model has to know of a request for it.
-    fn call<'a>(self, asked: Option<&'a [u8]>, recorded: &'a Recorded<'_>) -> Call<'a> {
-        Call { access: self.access(), asked, traced: recorded.is_traced(), arrived: recorded.arrived() }
+    fn call<'a>(self, asked: Option<&'a [u8]>, incoming: Incoming<'_>, recorded: &'a Recorded<'_>) -> Call<'a> {
+        let came = incoming.came.get();
+        Call { access: self.access(), asked, traced: recorded.is_traced(), came, arrived: recorded.arrived() }
     }
 
     const fn access(self) -> Access {

@@ -40,14 +40,16 @@ pub(super) struct Call<'a> {
     pub(super) asked: Option<&'a [u8]>,
     /// Spans are recorded of it.
     pub(super) traced: bool,
-    /// Gets the moment when the server notices it: who gives it up before has not been here.
+    /// When it came to this machine, where that is known; else it has come when it is led here.
+    pub(super) came: Option<Moment>,
+    /// Gets the moment when it arrives at the server: who gives it up before has not been here.
     pub(super) arrived: &'a Cell<Option<Moment>>,
 }
 
 /// What a request lived through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Visit {
-    /// The server noticed it.
+    /// It came to the server.
     pub(super) arrived: Moment,
     /// A server turned to it: before this it was queued.
     pub(super) started: Moment,
@@ -70,6 +72,8 @@ pub(super) struct Model<C: Clock> {
     bare: bool,
     begun: Cell<Option<Moment>>,
     begins: Notify,
+    /// When the last request came.
+    last: Cell<Moment>,
     releases: Rc<Releases>,
 }
 
@@ -84,6 +88,7 @@ impl<C: Clock> Model<C> {
             when_full: settings.when_full,
             begun: Cell::new(None),
             begins: Notify::new(),
+            last: Cell::new(Moment::from_ns(0)),
             releases: Rc::new(Releases::default()),
         }
     }
@@ -120,10 +125,10 @@ impl<C: Clock> Model<C> {
         self.begun.set(None);
     }
 
-    /// A read begins queue, stalls and faults, where they rest.
-    pub(super) fn begin(&self) {
+    /// A read that came at this moment begins queue, stalls and faults, where they rest.
+    pub(super) fn begin(&self, came: Moment) {
         if self.begun.get().is_none() {
-            self.begun.set(Some(self.clock.now()));
+            self.begun.set(Some(came));
             self.begins.notify_waiters();
         }
     }
@@ -131,9 +136,12 @@ impl<C: Clock> Model<C> {
     /// Leads a request that has just come through the model. `work` makes its answer; it is done as soon as possible and kept
     /// until the moment that the model says. `None` where it failed and was not done.
     pub(super) async fn visit<T>(&self, call: Call<'_>, work: impl Future<Output = T>) -> (Visit, Option<T>) {
-        let came = self.clock.now();
+        let noticed = self.clock.now();
+        // Of what came by another connection a later one may have been led here before it: the queue takes them in order.
+        let came = call.came.map_or(noticed, |came| came.clamp(self.last.get().min(noticed), noticed));
+        self.last.set(came);
         if call.access == Access::Read {
-            self.begin();
+            self.begin(came);
         }
         let origin = match self.begun.get() {
             Some(origin) if !self.bare => origin,

@@ -24,7 +24,7 @@ fn lived_with_work(settings: &str, comes: &[(u64, Access)], work: u64) -> Vec<(L
                     clock.timer().unwrap().until(start.plus(Nanos::from_micros(micros))).await;
                     let mut timer = clock.timer().unwrap();
                     let done = clock.now().plus(Nanos::from_micros(work));
-                    let call = Call { access, asked: None, traced: false, arrived: &Cell::new(None) };
+                    let call = Call { access, asked: None, traced: false, came: None, arrived: &Cell::new(None) };
                     let (visit, _) = model.visit(call, timer.until(done)).await;
                     let micros = |moment: Moment| moment.since(start).0 / 1_000;
                     ((micros(visit.arrived), micros(visit.started), micros(visit.ended), micros(clock.now())), visit.failure)
@@ -121,7 +121,7 @@ fn resting_begins_anew_with_the_next_read() {
         let settings: Settings = serde_json::from_str(r#"{"errors": {"ABORTED": 1}}"#).unwrap();
         let model = Model::new(&settings, clock.clone());
         let failed = async |access| {
-            let call = Call { access, asked: None, traced: false, arrived: &Cell::new(None) };
+            let call = Call { access, asked: None, traced: false, came: None, arrived: &Cell::new(None) };
             model.visit(call, async {}).await.0.failure.is_some()
         };
         assert!(!failed(Access::Write).await);
@@ -129,5 +129,27 @@ fn resting_begins_anew_with_the_next_read() {
         model.rest();
         assert!(!failed(Access::Write).await);
         assert!(failed(Access::Read).await);
+    });
+}
+
+#[test]
+fn a_request_is_served_from_when_it_came_however_late_it_is_noticed() {
+    VirtualClock::run(|clock| async move {
+        let settings: Settings = serde_json::from_str(r#"{"servers": 1, "service": "constant 10us"}"#).unwrap();
+        let model = Rc::new(Model::new(&settings, clock.clone()));
+        tokio::task::spawn_local(model.clone().drive());
+        let start = clock.now();
+        let at = |micros| start.plus(Nanos::from_micros(micros));
+        clock.timer().unwrap().until(at(20)).await;
+        let lived = async |came| {
+            let call = Call { access: Access::Read, asked: None, traced: false, came: Some(at(came)), arrived: &Cell::new(None) };
+            let (visit, _) = model.visit(call, async {}).await;
+            [visit.arrived, visit.started, visit.ended, clock.now()].map(|moment| moment.since(start).0 / 1_000)
+        };
+        assert_eq!(lived(5).await, [5, 5, 20, 20], "done before it was noticed, and no answer leaves before that");
+        assert_eq!(lived(12).await, [12, 15, 25, 25]);
+        // By another connection, and led here too late to be served in its order.
+        assert_eq!(lived(3).await, [12, 25, 35, 35]);
+        assert_eq!(lived(99).await, [35, 35, 45, 45], "nothing comes from the future");
     });
 }
