@@ -2,19 +2,20 @@
 
 #![cfg(unix)]
 
+mod stack;
 mod typed;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::process::Stdio;
+use std::sync::Arc;
 
-use tailtrace::clock::{Anchor, now};
+use rustix::process::{Pid, Signal, kill_process};
+use stack::{Stack, Store, To, any, http};
+use tailtrace::clock::pause;
 use tailtrace::experiment::{Diagnosis, DoctorSettings, Link, examine};
-use tailtrace::practice;
+use tailtrace::load::Stop;
 use tailtrace::scenario::{self, Overrides, Plan};
-use tailtrace::tail::traces;
-use tailtrace::trace::collector::{Collector, SpanSink, TracesData, json_line};
-use tailtrace::trace::{Destination, STANDALONE, ServerSpanExporter};
 use tailtrace::units::Nanos;
 use typed::{command, folder, text};
 
@@ -29,12 +30,8 @@ fn settings() -> DoctorSettings {
     DoctorSettings { within: Nanos::from_secs(1), management: Some(format!("http://{}", closed())), listen: any() }
 }
 
-fn any() -> SocketAddr {
-    "127.0.0.1:0".parse().unwrap()
-}
-
 fn doctor(set: &[String]) -> Diagnosis {
-    examine(&plan(set), &settings(), &|_| None).unwrap()
+    examine(&plan(set), &settings(), &|_| None, &Stop::default()).unwrap()
 }
 
 /// An address where nobody listens, and that no other test is given: it stays bound.
@@ -60,117 +57,6 @@ fn assert_broken(diagnosis: &Diagnosis, name: &str, cause: &str, fix: &str) {
     let broken = diagnosis.first_broken().unwrap_or_else(|| panic!("{diagnosis:#?}"));
     let (said, change) = (broken.cause.as_deref().unwrap(), broken.fix.as_deref().unwrap());
     assert!(broken.name == name && said.contains(cause) && change.contains(fix) && !diagnosis.whole, "{broken:#?}");
-}
-
-/// Answers HTTP requests by their path, one a connection.
-fn http(answer: impl Fn(&str) -> String + Send + 'static) -> SocketAddr {
-    let listener = TcpListener::bind(any()).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(mut stream) = stream else { return };
-            let mut request = [0; 4096];
-            let read = stream.read(&mut request).unwrap_or(0);
-            let path = String::from_utf8_lossy(&request[..read]).split(' ').nth(1).unwrap_or_default().to_owned();
-            let body = answer(&path);
-            let head =
-                format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-            let _ = stream.write_all(format!("{head}{body}").as_bytes());
-        }
-    });
-    address
-}
-
-/// A collector with a Jaeger's query API in front of what it received. `clock_ns` is how far the server's clock is ahead.
-#[derive(Clone, Default)]
-struct Store(Arc<Mutex<Vec<String>>>);
-
-impl SpanSink for Store {
-    fn write(&mut self, data: &TracesData) -> std::io::Result<()> {
-        self.0.lock().unwrap().push(json_line(data)?);
-        Ok(())
-    }
-}
-
-impl Store {
-    /// Jaeger's answers, for the services that it is said to know.
-    fn jaeger(&self, services: &'static [&'static str]) -> SocketAddr {
-        let store = self.clone();
-        http(move |path| {
-            if path.starts_with("/api/services") {
-                return serde_json::json!({ "data": services }).to_string();
-            }
-            let spans: Vec<_> = store.0.lock().unwrap().iter().flat_map(|line| traces::from_json(line.as_bytes()).unwrap()).collect();
-            let asked: Vec<_> = spans.iter().filter(|trace| path.contains(&trace.id)).flat_map(|trace| &trace.spans).collect();
-            let id = spans.iter().find(|trace| path.contains(&trace.id)).map(|trace| trace.id.clone()).unwrap_or_default();
-            let processes: serde_json::Map<_, _> =
-                asked.iter().map(|span| (span.service.clone(), serde_json::json!({ "serviceName": span.service }))).collect();
-            let spans: Vec<_> = asked
-                .iter()
-                .map(|span| {
-                    let parent = span.parent.iter().map(|parent| serde_json::json!({ "refType": "CHILD_OF", "traceID": id, "spanID": parent }));
-                    serde_json::json!({ "traceID": id, "spanID": span.id, "operationName": span.name, "references": parent.collect::<Vec<_>>(),
-                        "startTime": span.start_ns / 1_000, "duration": span.duration_ns / 1_000, "tags": [], "processID": span.service })
-                })
-                .collect();
-            let data = if spans.is_empty() {
-                serde_json::json!([])
-            } else {
-                serde_json::json!([{ "traceID": id, "spans": spans, "processes": processes }])
-            };
-            serde_json::json!({ "data": data }).to_string()
-        })
-    }
-}
-
-/// A stack of its own: a server (the practice target, as a Milvus elsewhere), a collector, a Jaeger that shows what the collector took.
-struct Stack {
-    server: practice::Server,
-    exporter: Option<ServerSpanExporter>,
-    collector: Collector,
-    store: Store,
-}
-
-/// Where the server's spans go.
-#[derive(Clone, Copy)]
-enum To {
-    /// To the stack's own collector.
-    Own,
-    Nowhere,
-}
-
-impl Stack {
-    /// With server spans to where `to` says, by a clock that is ahead.
-    fn new(to: To, ahead: Nanos) -> Self {
-        let store = Store::default();
-        let collector = Collector::start(any(), Box::new(store.clone())).unwrap();
-        let anchor = Anchor::take();
-        let skewed = Anchor::at(now(), anchor.unix_ns(now()) + ahead.0);
-        let to = match to {
-            To::Own => Some(collector.url()),
-            To::Nowhere => None,
-        };
-        let (exporter, spans) = to.map(|to| ServerSpanExporter::start(&Destination::new(to, STANDALONE), skewed).unwrap()).unzip();
-        let server = practice::Server::start(practice::Settings::default(), any(), spans).unwrap();
-        Self { server, exporter, collector, store }
-    }
-
-    fn set(&self, more: &[String]) -> Vec<String> {
-        let own = [format!("target.uri=http://{}", self.server.addr()), format!("trace.endpoint={}", self.collector.url())];
-        own.into_iter().chain(more.iter().cloned()).collect()
-    }
-
-    fn jaeger(&self, services: &'static [&'static str]) -> String {
-        format!("trace.jaeger=http://{}", self.store.jaeger(services))
-    }
-
-    fn end(self) {
-        self.server.stop();
-        if let Some(exporter) = self.exporter {
-            let _ = exporter.finish(Nanos::from_secs(1));
-        }
-        let _ = self.collector.stop();
-    }
 }
 
 #[test]
@@ -216,6 +102,28 @@ fn what_nobody_can_look_at_is_neither_whole_nor_broken_and_has_the_status_of_wha
     // The same chain with a Jaeger that shows what the collector took is whole.
     let seen = typed(&[stack.jaeger(&[])]);
     assert_eq!(seen.status.code(), Some(0), "{}{}", text(&seen.stdout), text(&seen.stderr));
+    stack.end();
+}
+
+/// Milvus's spans do not come, and somebody does not want to wait for them any longer.
+#[test]
+fn a_doctor_that_is_stopped_says_what_it_has_seen_and_calls_nothing_broken() {
+    let stack = Stack::new(To::Nowhere, Nanos::ZERO);
+    let here = folder("s.toml", SCENARIO);
+    let management = format!("http://{}", closed());
+    let set = stack.set(&[stack.jaeger(&[])]).into_iter().flat_map(|key| ["--set".to_owned(), key]);
+    let mut doctor = command(here.path(), &["doctor", "s.toml", "--within", "1h", "--management", &management, "--json"]);
+    let child = doctor.args(set).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while stack.store.0.lock().unwrap().is_empty() {
+        pause(Nanos::from_millis(10));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let diagnosis: Diagnosis = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert_eq!((output.status.code(), diagnosis.first_broken()), (Some(2), None), "{diagnosis:#?}");
+    assert_eq!(link(&diagnosis, "client span").ok, Some(true), "{diagnosis:#?}");
+    assert!(link(&diagnosis, "server spans").seen.contains("not there yet when the doctor was stopped"), "{diagnosis:#?}");
+    assert!(link(&diagnosis, "trace settings").seen.contains("nobody listens there"), "{diagnosis:#?}");
     stack.end();
 }
 
@@ -334,7 +242,7 @@ fn what_milvus_says_of_its_settings_is_held_against_them() {
     let stack = Stack::new(To::Nowhere, Nanos::ZERO);
     let with = |text: &'static str| {
         let settings = DoctorSettings { management: Some(format!("http://{}", http(move |_| text.to_owned()))), ..settings() };
-        examine(&plan(&stack.set(&[stack.jaeger(&[])])), &settings, &|_| None).unwrap()
+        examine(&plan(&stack.set(&[stack.jaeger(&[])])), &settings, &|_| None, &Stop::default()).unwrap()
     };
     let noop = with(r#"{"traceexporter": "noop", "traceotlpendpoint": ""}"#);
     assert_broken(&noop, "trace settings", "trace.exporter is noop", "trace.exporter: otlp");

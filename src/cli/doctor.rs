@@ -10,11 +10,12 @@ use crate::trace::process_environment;
 use super::arguments::DoctorArguments;
 use super::exit::{CliError, Status};
 use super::run::colours;
+use super::signals::stop_on_signal;
 
 pub(super) fn run(arguments: &DoctorArguments) -> Result<Status, CliError> {
     let plan = scenario::read(&arguments.scenario.scenario, &arguments.scenario.overrides())?;
     let settings = DoctorSettings { within: arguments.within, management: arguments.management.clone(), ..DoctorSettings::default() };
-    let diagnosis = experiment::examine(&plan, &settings, &process_environment)?;
+    let diagnosis = experiment::examine(&plan, &settings, &process_environment, &stop_on_signal()?)?;
     match print(&diagnosis, arguments.json) {
         // A reader who has seen enough changes nothing about how it is.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),

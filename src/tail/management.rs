@@ -28,13 +28,26 @@ pub struct TraceSettings {
     pub secure: Option<String>,
 }
 
-/// Asks the Milvus whose management port is at `url`; `None` where it offers nothing.
-#[must_use]
-pub fn trace_settings(url: &str) -> Option<TraceSettings> {
+/// Asks the Milvus whose management port is at `url`.
+///
+/// # Errors
+/// Why it told none, as half a sentence: nobody listens, nothing came in time, a status, an answer without such settings.
+pub fn trace_settings(url: &str) -> Result<TraceSettings, String> {
     let agent = ureq::Agent::config_builder().timeout_global(Some(WITHIN.as_duration())).proxy(None).build().new_agent();
-    let mut answer = agent.get(format!("{}{PATH}", url.trim_end_matches('/'))).call().ok()?;
-    let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec().ok()?;
-    read(&serde_json::from_slice(&body).ok()?)
+    let mut answer = agent.get(format!("{}{PATH}", url.trim_end_matches('/'))).call().map_err(|error| why(&error))?;
+    let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(|error| why(&error))?;
+    let document = serde_json::from_slice(&body).map_err(|_| "what answers there gives no settings".to_owned())?;
+    read(&document).ok_or_else(|| "no trace settings are among those that it gives".to_owned())
+}
+
+fn why(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::StatusCode(404) => format!("it has no {PATH} (status 404)"),
+        ureq::Error::StatusCode(status) => format!("it answered with status {status}"),
+        ureq::Error::Timeout(_) => format!("no answer within {WITHIN}"),
+        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// Milvus writes keys without case, dots and underscores in some versions, and in one table or in several.
@@ -71,6 +84,8 @@ fn look(value: &Value, key: &str, found: &mut TraceSettings) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     #[test]
@@ -91,10 +106,37 @@ mod tests {
         assert_eq!(read(&serde_json::from_str(r#"{"log.level": "info", "exporter": "x"}"#).unwrap()), None);
     }
 
+    /// What is said of a server that answers so, or, with nothing, closes its port.
+    fn said(answer: Option<&'static str>) -> String {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = answer.map(|answer| {
+            std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4_096]).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+            })
+        });
+        let said = trace_settings(&url).unwrap_err();
+        if let Some(server) = server {
+            server.join().unwrap();
+        }
+        said
+    }
+
     #[test]
-    fn who_offers_nothing_says_nothing() {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert_eq!(trace_settings(&format!("http://{free}")), None);
-        assert_eq!(trace_settings("no url"), None);
+    fn who_offers_nothing_says_why() {
+        assert_eq!(said(None), "nobody listens there");
+        let head = "content-type: application/json\r\nconnection: close\r\n";
+        for (status, body, expected) in [
+            ("404 Not Found", "", "it has no /api/v1/_cluster/configs (status 404)"),
+            ("401 Unauthorized", "", "it answered with status 401"),
+            ("200 OK", "OK", "what answers there gives no settings"),
+            ("200 OK", "{}", "no trace settings are among those that it gives"),
+        ] {
+            let answer = format!("HTTP/1.1 {status}\r\n{head}content-length: {}\r\n\r\n{body}", body.len());
+            assert_eq!(said(Some(answer.leak())), expected);
+        }
+        assert!(trace_settings("no url").is_err());
     }
 }

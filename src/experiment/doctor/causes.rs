@@ -1,6 +1,7 @@
 //! From what was seen to the likely cause and the line to change.
 
 use crate::tail::management::TraceSettings;
+use crate::tail::traces::Span;
 use crate::trace::Propagation;
 use crate::units::Nanos;
 
@@ -10,6 +11,10 @@ use super::{DEFAULT_WITHIN, TRACE_SETTINGS};
 
 /// OpenTelemetry's exporters send a batch so often, where nothing else is set.
 const BATCH_EVERY: Nanos = Nanos::from_secs(5);
+
+/// Server spans that reach further than this beyond the client's are a matter of clocks: networks and queues only make them later and
+/// shorter.
+const CLOCKS: Nanos = Nanos::from_millis(10);
 
 /// Why an address gives no answer at all, not even that nobody listens.
 const NO_WAY: &str = "out of reach: nothing answers at that address, or no network leads there";
@@ -128,10 +133,13 @@ pub(super) fn jaeger(seen: String, speech: &Speech) -> Link {
 }
 
 /// Milvus's own settings, where it tells them. `asked` is who was asked for them, `goes_to` where spans are expected.
-pub(super) fn trace_settings(settings: Option<&TraceSettings>, asked: &str, goes_to: &str) -> Link {
-    let Some(settings) = settings else {
-        let seen = format!("none told by {asked} (Milvus 2.5 and later do, on their port 9091: --management); its spans will show");
-        return Link::unknown(TRACE_SETTINGS, seen);
+pub(super) fn trace_settings(settings: Result<&TraceSettings, &String>, asked: &str, goes_to: &str) -> Link {
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(why) => {
+            let seen = format!("none told by {asked}: {why} (Milvus 2.5 and later tell them on their port 9091: --management)");
+            return Link::unknown(TRACE_SETTINGS, format!("{seen}; its spans will show"));
+        }
     };
     let said = |value: &Option<String>| value.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| "not said".to_owned());
     let seen = format!(
@@ -277,5 +285,28 @@ pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
              trace.otlp.secure: false; then restart Milvus. Of a `tailtrace practice` elsewhere: --otlp {}",
             missing.goes_to
         ),
+    )
+}
+
+/// Whether the server's spans lie within the client's. Only the uppermost: what they do below may go on after the answer.
+pub(super) fn clocks(client: &Span, server: &[&Span]) -> Link {
+    let of_server = |id: &str| server.iter().any(|span| span.id == id);
+    let answering = server.iter().filter(|span| !span.parent.as_deref().is_some_and(of_server));
+    let beyond = |span: &&Span| {
+        let early = client.start_ns.saturating_sub(span.start_ns);
+        let late = (span.start_ns + span.duration_ns).saturating_sub(client.start_ns + client.duration_ns);
+        (Nanos(early.max(late)), if early > late { "behind" } else { "ahead of" })
+    };
+    let Some((most, side)) = answering.map(beyond).max_by_key(|(most, _)| *most) else {
+        return Link::unknown("clocks", "no server span is the uppermost");
+    };
+    if most <= CLOCKS {
+        return Link::holds("clocks", "the server's spans lie within the client's");
+    }
+    Link::broken(
+        "clocks",
+        format!("Milvus's clock is at least {} {side} this machine's", most.human()),
+        "clock skew: the two machines' clocks differ, so in Jaeger the server's spans lie outside the client's",
+        "let both machines follow one time service (chrony, systemd-timesyncd); figures of tailtrace do not depend on it",
     )
 }

@@ -1,6 +1,7 @@
 //! The chain, link after link.
 
-use crate::clock::{Anchor, Clock, SystemClock, now, pause};
+use crate::clock::{Anchor, Clock, SystemClock, now};
+use crate::load::Stop;
 use crate::milvus::{Address, Client, KNOCK_METHOD, has_collection, version};
 use crate::scenario::Plan;
 use crate::tail::jaeger::Jaeger;
@@ -23,9 +24,6 @@ use crate::experiment::standing::Standing;
 const CALL: Nanos = Nanos::from_secs(5);
 /// How often is looked whether spans have arrived.
 const LOOK: Nanos = Nanos::from_millis(200);
-/// Server spans that reach further than this beyond the client's are a matter of clocks: networks and queues only make them later and
-/// shorter.
-const CLOCKS: Nanos = Nanos::from_millis(10);
 /// How long the practice target's last spans may take.
 const SPANS_WITHIN: Nanos = Nanos::from_secs(2);
 /// Services that a Milvus has spans under: standalone, or its roles in a cluster.
@@ -35,6 +33,7 @@ pub(super) struct Chain<'a> {
     plan: &'a Plan,
     settings: &'a DoctorSettings,
     environment: Environment<'a>,
+    stop: &'a Stop,
     links: Vec<Link>,
     notes: Vec<String>,
     trace_id: Option<String>,
@@ -57,8 +56,8 @@ struct Known<'a> {
 }
 
 impl<'a> Chain<'a> {
-    pub(super) const fn new(plan: &'a Plan, settings: &'a DoctorSettings, environment: Environment<'a>) -> Self {
-        Self { plan, settings, environment, links: Vec::new(), notes: Vec::new(), trace_id: None }
+    pub(super) const fn new(plan: &'a Plan, settings: &'a DoctorSettings, environment: Environment<'a>, stop: &'a Stop) -> Self {
+        Self { plan, settings, environment, stop, links: Vec::new(), notes: Vec::new(), trace_id: None }
     }
 
     pub(super) fn follow(mut self) -> Result<Diagnosis, RunError> {
@@ -195,7 +194,7 @@ impl<'a> Chain<'a> {
         let url = self.settings.management.clone().unwrap_or_else(|| format!("http://{host}:{MANAGEMENT_PORT}"));
         let settings = management::trace_settings(&url);
         self.links.push(causes::trace_settings(settings.as_ref(), &url, goes_to));
-        settings
+        settings.ok()
     }
 
     fn propagation(&mut self) {
@@ -270,6 +269,18 @@ impl<'a> Chain<'a> {
             return Ok(());
         }
         let (trace, others) = self.wait(arrivals, &sent.decision, &service);
+        let arrived = sides(&trace, &service);
+        if self.stop.is_stopped() && arrived != [true, true] {
+            for (name, arrived) in ["client span", "server spans"].into_iter().zip(arrived) {
+                self.links.push(if arrived {
+                    Link::holds(name, format!("arrived in {}", arrivals.name()))
+                } else {
+                    Link::unknown(name, "not there yet when the doctor was stopped")
+                });
+            }
+            self.links.push(Link::unknown("clocks", "not looked at: the doctor was stopped"));
+            return Ok(());
+        }
         self.judge(arrivals, known, &service, &trace, others);
         Ok(())
     }
@@ -285,17 +296,16 @@ impl<'a> Chain<'a> {
         RunIdentity { run_id: "doctor".to_owned(), server_address: host.to_owned(), server_port: port, streams: vec![stream] }
     }
 
-    /// Looks until both sides' spans are there, or the time is up.
+    /// Looks until both sides' spans are there, the time is up, or the doctor is stopped.
     fn wait(&self, arrivals: &Arrivals, decision: &Decision, service: &str) -> (Trace, bool) {
         let trace_id = decision.trace_id.to_string();
         let until = now().plus(self.settings.within);
         loop {
             let (trace, others) = arrivals.of(&trace_id);
-            let sides = [true, false].map(|own| trace.spans.iter().any(|span| (span.service == service) == own));
-            if sides == [true, true] || now() >= until {
+            if sides(&trace, service) == [true, true] || now() >= until || self.stop.is_stopped() {
                 return (trace, others);
             }
-            pause(LOOK);
+            self.stop.pause(LOOK);
         }
     }
 
@@ -343,10 +353,16 @@ impl<'a> Chain<'a> {
         let names: std::collections::BTreeSet<&str> = server.iter().map(|span| span.service.as_str()).collect();
         let names = names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         self.links.push(Link::holds("server spans", format!("{} of {names} arrived in {place}", server.len())));
-        self.links.push(
-            client.map_or_else(|| Link::unknown("clocks", "not looked at: the client's span is missing"), |client| clocks(client, &server)),
-        );
+        self.links.push(client.map_or_else(
+            || Link::unknown("clocks", "not looked at: the client's span is missing"),
+            |client| causes::clocks(client, &server),
+        ));
     }
+}
+
+/// Whether spans of the client have arrived, which are of this service, and of others.
+fn sides(trace: &Trace, service: &str) -> [bool; 2] {
+    [true, false].map(|own| trace.spans.iter().any(|span| (span.service == service) == own))
 }
 
 /// Whether the Jaeger of the scenario answers.
@@ -365,27 +381,4 @@ fn jaeger(url: &str) -> (Option<Jaeger>, Link) {
         },
         Err(error) => (None, broken(&error)),
     }
-}
-
-/// Whether the server's spans lie within the client's. Only the uppermost: what they do below may go on after the answer.
-fn clocks(client: &Span, server: &[&Span]) -> Link {
-    let of_server = |id: &str| server.iter().any(|span| span.id == id);
-    let answering = server.iter().filter(|span| !span.parent.as_deref().is_some_and(of_server));
-    let beyond = |span: &&Span| {
-        let early = client.start_ns.saturating_sub(span.start_ns);
-        let late = (span.start_ns + span.duration_ns).saturating_sub(client.start_ns + client.duration_ns);
-        (Nanos(early.max(late)), if early > late { "behind" } else { "ahead of" })
-    };
-    let Some((most, side)) = answering.map(beyond).max_by_key(|(most, _)| *most) else {
-        return Link::unknown("clocks", "no server span is the uppermost");
-    };
-    if most <= CLOCKS {
-        return Link::holds("clocks", "the server's spans lie within the client's");
-    }
-    Link::broken(
-        "clocks",
-        format!("Milvus's clock is at least {} {side} this machine's", most.human()),
-        "clock skew: the two machines' clocks differ, so in Jaeger the server's spans lie outside the client's",
-        "let both machines follow one time service (chrony, systemd-timesyncd); figures of tailtrace do not depend on it",
-    )
 }

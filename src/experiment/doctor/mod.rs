@@ -12,6 +12,7 @@ mod speech;
 
 use std::net::SocketAddr;
 
+use crate::load::Stop;
 use crate::scenario::Plan;
 use crate::trace::Environment;
 use crate::trace::collector::DEFAULT_LISTEN;
@@ -48,10 +49,10 @@ impl Default for DoctorSettings {
     }
 }
 
-/// Looks at every link. A broken one is no error: it is the answer.
+/// Looks at every link. A broken one is no error: it is the answer. Once it is told to stop it waits for no span any more, and says so.
 ///
 /// # Errors
 /// Where it could not look: no thread or port, settings that make no connection.
-pub fn examine(plan: &Plan, settings: &DoctorSettings, environment: Environment<'_>) -> Result<Diagnosis, RunError> {
-    chain::Chain::new(plan, settings, environment).follow()
+pub fn examine(plan: &Plan, settings: &DoctorSettings, environment: Environment<'_>, stop: &Stop) -> Result<Diagnosis, RunError> {
+    chain::Chain::new(plan, settings, environment, stop).follow()
 }
