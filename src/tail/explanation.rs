@@ -158,7 +158,7 @@ fn explain_one(subject: &Subject, above: Above, groups: Option<Groups<'_>>, of_o
     explained.named = judged.named.map(|place| place.span);
     explained.representativeness = differences(subject, &groups);
     explained.representativeness.extend(of_others);
-    explained.notes = words::notes(subject, &explained);
+    explained.notes = words::notes(subject, &groups.thresholds, &explained);
     explained.tail = groups.tail_figures;
     explained.typical = groups.typical_figures;
     explained

@@ -7,7 +7,7 @@ use super::attribution::{NETWORK_AND_CLIENT, Part, WAITING_IN_THE_GENERATOR};
 use super::catalogue::known;
 use super::estimate::Row;
 use super::explanation::Explained;
-use super::groups::Groups;
+use super::groups::{Groups, Thresholds};
 use super::representative::{About, Difference};
 use super::subject::Subject;
 use super::too_few;
@@ -216,8 +216,14 @@ fn rounded(requests: f64) -> String {
 }
 
 /// What else has to be known to read the figures.
-pub(super) fn notes(subject: &Subject, explained: &Explained) -> Vec<String> {
+pub(super) fn notes(subject: &Subject, thresholds: &Thresholds, explained: &Explained) -> Vec<String> {
     let mut notes: Vec<String> = explained.representativeness.iter().map(difference).collect();
+    if thresholds.above_ns < thresholds.typical_to_ns {
+        notes.push(format!(
+            "the tail begins among the typical requests, which reach to {} (p75): those beyond its beginning count as slow",
+            Nanos(thresholds.typical_to_ns).human()
+        ));
+    }
     if subject.all.is_none() {
         notes.push(
             "how these requests were sampled is not known: all are taken as equally likely, and the groups are those of the traces"

@@ -108,9 +108,9 @@ fn more_of_a_replay(of: &ReplayOf, run: &StoredRun, stream: &Explained) -> Optio
         return Some(format!("let the tail begin where a repeat was slow again: --above {slow}"));
     }
     let times = of.times.saturating_mul(AIM_TRACED).div_ceil(traced.max(1));
-    (1..FEWEST_TRACED)
-        .contains(&traced)
-        .then(|| format!("send each more often: the same replay with --times {times} (it was {})", of.times))
+    (1..FEWEST_TRACED).contains(&traced).then(|| {
+        format!("send each more often: `tailtrace replay {} --times {times}`, all else as it was (--times {})", of.directory, of.times)
+    })
 }
 
 /// What is known of a stream without its traces. Of repeats all were meant to be sampled, whatever the run's ratio.

@@ -50,7 +50,7 @@ pub enum ReplayError {
     },
     /// No verdict would be possible.
     #[error(
-        "--times {times} cannot decide: with {requests} slow requests and as many typical ones, {fewest} repeats of each are the fewest that can"
+        "--times {times} cannot decide: with {requests} slow and as many typical requests, {fewest} repeats of each are the fewest that can"
     )]
     TooFew {
         /// What was asked for.
