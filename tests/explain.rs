@@ -107,27 +107,39 @@ impl Run {
 /// The client's own rows: whatever else this machine does meanwhile shows there, and is a true part of the tail.
 const OWN: [&str; 2] = ["network and client", "waiting in the generator"];
 
-/// So much of the excess the client's own rows may hold without a word.
+/// So much of the excess the client's own rows may hold without a word. Of a delay *d* that was put elsewhere, and *m* that the machine
+/// adds meanwhile, *m*/(*d* + *m*) is the client's own, and the span cannot hold more than what that leaves: a machine that
+/// holds a tenth makes nine tenths impossible, however right the table is.
 const LITTLE: f64 = 0.05;
 
-/// However much the client's own rows hold, the span that was slowed holds so much of the whole. With two busy loops beside the tests on two
-/// cores the least was 88 %.
-const LEAST_SHARE: f64 = 0.85;
+/// A run in which this machine added little of its own, or the fifth one; its one stream, explained, and the exit status. The first row is this
+/// span, and it is named.
+fn named(run: impl Fn() -> Run, more: &[&str], span: &str) -> (Run, Value, i32) {
+    let mut tries = 0;
+    loop {
+        let run = run();
+        let (stream, status) = run.explained(more);
+        tries += 1;
+        if tries == 5 || machines(&stream, span) <= LITTLE {
+            names(&stream, span);
+            return (run, stream, status);
+        }
+    }
+}
 
-/// Its first row is this span, with at least nine tenths of the excess; it is named; and the rows of both groups add up.
-///
-/// Of a delay *d* that was put there, and *m* that the machine adds in the client's own rows meanwhile, the span's share of the whole
-/// cannot be more than *d*/(*d* + *m*) = 1 − their share: where that is not little, nine tenths are asked of what it leaves, and
-/// [`LEAST_SHARE`] of the whole.
+/// The share of the excess that the client's own rows hold beside this one.
+fn machines(stream: &Value, span: &str) -> f64 {
+    let own = |row: &&Value| row["span"] != span && OWN.iter().any(|own| row["span"] == *own);
+    stream["rows"].as_array().unwrap().iter().filter(own).map(|row| row["share"].as_f64().unwrap()).sum()
+}
+
+/// Its first row is this span, with at least nine tenths of the whole excess; it is named; and the rows of both groups add up.
 fn names(stream: &Value, span: &str) {
     let rows = stream["rows"].as_array().unwrap();
     let first = &rows[0];
     let told = format!("{}\n{}", stream["sentence"], rows.iter().take(4).map(ToString::to_string).collect::<Vec<_>>().join("\n"));
     assert_eq!(first["span"], span, "{told}");
-    let share = |row: &Value| row["share"].as_f64().unwrap();
-    let machine: f64 = rows.iter().filter(|row| row["span"] != span && OWN.iter().any(|own| row["span"] == *own)).map(share).sum();
-    let of = if machine <= LITTLE { 1.0 } else { 1.0 - machine };
-    assert!(share(first) >= (0.9 * of).max(LEAST_SHARE), "{machine} is the client's own:\n{told}");
+    assert!(first["share"].as_f64().unwrap() >= 0.9, "{told}");
     assert_eq!((&stream["verdict"], &stream["named"]), (&"single".into(), &span.into()), "{told}");
     adds_up(stream);
 }
@@ -144,30 +156,9 @@ fn adds_up(stream: &Value) {
     assert!((shares - 1.0).abs() < 1e-6, "{shares}");
 }
 
-/// A stream whose slow requests spend this share of what they take longer in a slow span, and the rest in the client.
-fn shared_with_the_client(share: f64) -> Value {
-    let row = |span: &str, share: f64| serde_json::json!({ "span": span, "share": share, "tail_self_ns": 0, "typical_self_ns": 0 });
-    let group = serde_json::json!({ "mean_ns": 0 });
-    serde_json::json!({ "sentence": "", "verdict": "single", "named": "slow", "tail": group, "typical": group,
-        "rows": [row("slow", share), row(OWN[0], 1.0 - share)] })
-}
-
-#[test]
-fn a_machine_may_add_a_seventh_of_the_excess() {
-    names(&shared_with_the_client(0.86), "slow");
-}
-
-#[test]
-#[should_panic(expected = "is the client's own")]
-fn a_machine_may_not_add_a_fifth_of_the_excess() {
-    names(&shared_with_the_client(0.8), "slow");
-}
-
 #[test]
 fn a_slow_span_is_named_where_all_requests_are_traced_and_the_table_says_what_it_means() {
-    let run = run(&[SLOW_SPAN, NOISE]);
-    let (stream, status) = run.explained(&[]);
-    names(&stream, "Delegator-waitTSafe");
+    let (run, stream, status) = named(|| run(&[SLOW_SPAN, NOISE]), &[], "Delegator-waitTSafe");
     assert_eq!(status, 0);
     let (tail, typical) = (&stream["tail"], &stream["typical"]);
     assert_eq!(tail["traced"], tail["requests"], "all are traced");
@@ -270,8 +261,7 @@ fn a_slow_span_is_named_by_a_tenth_of_the_requests_and_by_a_fiftieth() {
         let set = [format!("trace.sample_fraction={fraction}"), format!("readers.rate={rate}"), format!("load.duration={duration}")];
         let mut set: Vec<&str> = set.iter().map(String::as_str).collect();
         set.extend([SLOW_SPAN, NOISE]);
-        let (stream, status) = run(&set).explained(&["--above", "30ms"]);
-        names(&stream, "Delegator-waitTSafe");
+        let (_, stream, status) = named(|| run(&set), &["--above", "30ms"], "Delegator-waitTSafe");
         assert_eq!(status, 0);
         assert!(stream["tail"]["traced"].as_u64() < stream["tail"]["requests"].as_u64(), "{}", stream["tail"]);
         assert_eq!(stream["representativeness"], Value::Array(Vec::new()), "a random sample is like the rest: {}", stream["notes"]);
@@ -292,15 +282,13 @@ fn with_fewer_than_ten_traced_slow_requests_nobody_is_named_and_what_would_do_is
 
 #[test]
 fn a_delay_on_the_way_in_is_the_networks_and_the_clients() {
-    let (stream, _) = run(&[r#"practice.hold={ fraction = 0.02, by = "60ms" }"#]).explained(&[]);
-    names(&stream, "network and client");
+    named(|| run(&[r#"practice.hold={ fraction = 0.02, by = "60ms" }"#]), &[], "network and client");
 }
 
 #[test]
 fn requests_that_are_given_up_before_the_server_has_them_are_neither_its_nor_surely_the_networks() {
     let set = [r#"practice.hold={ fraction = 0.02, by = "3s" }"#, "readers.timeout=500ms"];
-    let (stream, _) = run(&set).explained(&[]);
-    names(&stream, "given up without a server's span");
+    let (_, stream, _) = named(|| run(&set), &[], "given up without a server's span");
     assert_eq!(stream["oddities"]["cut"], 0, "{stream}");
 }
 
@@ -308,8 +296,7 @@ fn requests_that_are_given_up_before_the_server_has_them_are_neither_its_nor_sur
 fn requests_that_are_given_up_while_the_server_has_them_are_the_servers() {
     // 300 of 4,000 requests come while nobody serves, and wait no longer than 100 ms.
     let set = [r#"practice.stall={ every = "10s", first = "1s", for = "300ms" }"#, "readers.timeout=100ms"];
-    let (stream, _) = run(&set).explained(&["--above", "p96"]);
-    names(&stream, "milvus.proto.milvus.MilvusService/Search");
+    let (_, stream, _) = named(|| run(&set), &["--above", "p96"], "milvus.proto.milvus.MilvusService/Search");
     assert_eq!((&stream["rows"][0]["service"], &stream["oddities"]["cut"]), (&"standalone".into(), &0.into()), "{stream}");
 }
 
@@ -319,15 +306,13 @@ const ONE_AT_A_TIME_SERVED: [&str; 3] = ["readers.rate=160/s", "load.duration=6s
 #[test]
 fn a_delay_in_the_servers_queue_is_the_queues() {
     let set = [&ONE_AT_A_TIME_SERVED[..], &["practice.servers=1"]].concat();
-    let (stream, _) = run(&set).explained(&["--above", "p95"]);
-    names(&stream, "Proxy-Search-Queue");
+    named(|| run(&set), &["--above", "p95"], "Proxy-Search-Queue");
 }
 
 #[test]
 fn a_delay_in_the_generator_is_the_generators() {
     let set = [&ONE_AT_A_TIME_SERVED[..], &["readers.max_in_flight=1"]].concat();
-    let (stream, _) = run(&set).explained(&["--above", "p95"]);
-    names(&stream, "waiting in the generator");
+    let (_, stream, _) = named(|| run(&set), &["--above", "p95"], "waiting in the generator");
     assert!(stream["advice"].as_str().unwrap().contains("not the target's time"), "{}", stream["advice"]);
 }
 
@@ -353,8 +338,7 @@ fn starve(child: &mut Child, folder: &Path) {
 #[test]
 fn what_a_starved_lane_sends_late_has_waited_in_the_generator() {
     // 400 of the 4,000 requests fall due while the lane stands still.
-    let (stream, _) = run_while(&[], starve).explained(&["--above", "p95"]);
-    names(&stream, "waiting in the generator");
+    named(|| run_while(&[], starve), &["--above", "p95"], "waiting in the generator");
 }
 
 /// What a machine adds by itself may be a tail, of the client's own; the server's is none. `explain_verdicts` holds the verdict to the
