@@ -46,7 +46,7 @@ pub struct Settings {
     /// Some requests are slow by nature: what they ask for decides, so the same request is slow each time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_key: Option<SlowKey>,
-    /// Some requests are held before the server notices them: in a trace that looks like the network.
+    /// Some requests are held before they come to the server: in a trace that looks like the network.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     /// All open connections are cut so often, the first time so long after the first search. Left out: never.

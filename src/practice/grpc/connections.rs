@@ -88,10 +88,10 @@ pub(crate) async fn serve(listener: TcpListener, service: Rc<Service>, settings:
 }
 
 async fn connection(stream: Stamped, service: Rc<Service>) {
-    let came = stream.last_came();
+    let last_came = stream.last_came();
     let answer = service_fn(move |request| {
-        let (service, came) = (service.clone(), came.clone());
-        async move { Ok::<_, Infallible>(service.answer(request, &came).await) }
+        let (service, last_came) = (service.clone(), last_came.clone());
+        async move { Ok::<_, Infallible>(service.answer(request, &last_came).await) }
     });
     let served = http2::Builder::new(Local)
         .initial_stream_window_size(STREAM_WINDOW)
@@ -125,5 +125,74 @@ async fn cut(open: Rc<Open>, service: Rc<Service>, every: Nanos, refuse_for: Nan
             open.refusing.set(false);
             next = next.plus(every);
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::sync::mpsc::{TryRecvError, sync_channel};
+    use std::time::Duration;
+
+    use tonic::transport::Endpoint;
+
+    use super::*;
+    use crate::clock::{now, pause};
+    use crate::wire::milvus::SearchRequest;
+    use crate::wire::milvus::milvus_service_client::MilvusServiceClient;
+
+    const SERVICE: &str = r#"{"search": "canned", "service": "constant 600ms"}"#;
+    const ASLEEP: Nanos = Nanos::from_millis(400);
+
+    /// How long a search takes that comes while the server's thread is asleep.
+    fn search_of_a_sleeper() -> Nanos {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (wish, wishes) = sync_channel::<()>(1);
+        let (asleep, said) = sync_channel(1);
+        let server = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+            let local = tokio::task::LocalSet::new();
+            runtime.block_on(local.run_until(async move {
+                let settings: Settings = serde_json::from_str(SERVICE).unwrap();
+                let service = Rc::new(Service::new(&settings, None));
+                tokio::task::spawn_local(service.model().clone().drive());
+                let listener = TcpListener::from_std(listener).unwrap();
+                tokio::task::spawn_local(async move { serve(listener, service, &settings).await });
+                loop {
+                    match wishes.try_recv() {
+                        Ok(()) => {
+                            asleep.send(()).unwrap();
+                            pause(ASLEEP);
+                        }
+                        Err(TryRecvError::Empty) => tokio::task::yield_now().await,
+                        Err(TryRecvError::Disconnected) => break,
+                    }
+                }
+            }));
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let took = runtime.block_on(async {
+            let mut client = MilvusServiceClient::new(Endpoint::from_shared(url).unwrap().connect_lazy());
+            // The connection, its first stamps, and the first search, which begins the model.
+            client.search(SearchRequest::default()).await.unwrap();
+            wish.send(()).unwrap();
+            said.recv_timeout(Duration::from_secs(10)).unwrap();
+            let sent = now();
+            client.search(SearchRequest::default()).await.unwrap();
+            now().since(sent)
+        });
+        drop(wish);
+        server.join().unwrap();
+        took
+    }
+
+    /// Taken in when it was noticed, it would take both times together.
+    #[test]
+    fn a_request_is_served_from_when_it_came_while_the_thread_was_asleep() {
+        let took: Vec<Nanos> = std::iter::repeat_with(search_of_a_sleeper).take(3).collect();
+        assert!(took.iter().all(|took| *took >= Nanos::from_millis(600)), "{took:?}");
+        // On a busy machine one may take longer; all three would have to.
+        assert!(took.iter().any(|took| *took < Nanos::from_millis(800)), "{took:?}");
     }
 }

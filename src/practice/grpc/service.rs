@@ -39,7 +39,8 @@ pub(crate) struct Service {
 #[derive(Debug, Clone, Copy)]
 struct Incoming<'a> {
     headers: &'a HeaderMap,
-    came: &'a LastCame,
+    /// Of its connection.
+    last_came: &'a LastCame,
 }
 
 /// A whole answer with its framing, or gRPC's own refusal.
@@ -67,13 +68,13 @@ impl Service {
     }
 
     /// Answers one request.
-    pub(super) async fn answer<B>(&self, request: http::Request<B>, came: &LastCame) -> http::Response<Answer>
+    pub(super) async fn answer<B>(&self, request: http::Request<B>, last_came: &LastCame) -> http::Response<Answer>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
         let framed = match parts.uri.path().strip_prefix(SERVICE) {
-            Some(method) => self.call(method, Incoming { headers: &parts.headers, came }, body).await,
+            Some(method) => self.call(method, Incoming { headers: &parts.headers, last_came }, body).await,
             None => Err(Status::unimplemented(format!("no service at {}", parts.uri.path()))),
         };
         framed.map_or_else(|status| refused(&status), answered)
@@ -167,7 +168,7 @@ fn reply<A: Answering>(visit: &Visit, done: Option<Bytes>) -> Framed {
 impl Tree {
     /// What the model has to know of a request for it.
     fn call<'a>(self, asked: Option<&'a [u8]>, incoming: Incoming<'_>, recorded: &'a Recorded<'_>) -> Call<'a> {
-        let came = incoming.came.get();
+        let came = incoming.last_came.get();
         Call { access: self.access(), asked, traced: recorded.is_traced(), came, arrived: recorded.arrived() }
     }
 

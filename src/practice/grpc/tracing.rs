@@ -64,7 +64,7 @@ pub(super) struct Recorded<'a> {
     tree: Tree,
     /// Its caller, where it is traced.
     caller: Option<ParentContext>,
-    /// When the server noticed it, if it has.
+    /// When it came to the server, if it has.
     arrived: Cell<Option<Moment>>,
 }
 

@@ -10,7 +10,7 @@ use crate::units::Nanos;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fate {
     pub(crate) failure: Option<Failure>,
-    /// Held so long before the server notices it.
+    /// Held so long before it comes to the server.
     pub(crate) hold: Nanos,
     /// Occupies a server so long.
     pub(crate) work: Nanos,

@@ -137,7 +137,8 @@ impl<C: Clock> Model<C> {
     /// until the moment that the model says. `None` where it failed and was not done.
     pub(super) async fn visit<T>(&self, call: Call<'_>, work: impl Future<Output = T>) -> (Visit, Option<T>) {
         let noticed = self.clock.now();
-        // Of what came by another connection a later one may have been led here before it: the queue takes them in order.
+        // Of what came by another connection a later one may have been led here before it: but for those that are held, the queue takes them
+        // in order.
         let came = call.came.map_or(noticed, |came| came.clamp(self.last.get().min(noticed), noticed));
         self.last.set(came);
         if call.access == Access::Read {
