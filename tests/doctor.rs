@@ -112,9 +112,9 @@ fn a_doctor_that_is_stopped_says_what_it_has_seen_and_calls_nothing_broken() {
     let here = folder("s.toml", SCENARIO);
     let management = format!("http://{}", closed());
     let set = stack.set(&[stack.jaeger(&[])]).into_iter().flat_map(|key| ["--set".to_owned(), key]);
-    let mut doctor = command(here.path(), &["doctor", "s.toml", "--within", "1h", "--management", &management, "--json"]);
-    let child = doctor.args(set).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    while stack.store.0.lock().unwrap().is_empty() {
+    let mut doctor = command(here.path(), &["doctor", "s.toml", "--within", "1m", "--management", &management, "--json"]);
+    let mut child = doctor.args(set).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while stack.store.0.lock().unwrap().is_empty() && child.try_wait().unwrap().is_none() {
         pause(Nanos::from_millis(10));
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();

@@ -261,7 +261,7 @@ fn too_few_slow_repeats_lead_to_a_replay_that_has_enough() {
     let explained = &document["streams"][0]["explained"];
     assert_eq!(explained["verdict"], "too-few", "{explained:#}");
     let traced = explained["tail"]["traced"].as_u64().unwrap();
-    let more = format!("`tailtrace replay {stored} --times {}`, all else as it was (--times 3)", (3_u64 * 16).div_ceil(traced));
+    let more = format!("`tailtrace replay {stored} --times {}`, all else as it was (it had --times 3)", (3_u64 * 16).div_ceil(traced));
     assert!(explained["advice"].as_str().unwrap().contains(&more) && !shown.contains(" next "), "{shown}");
     // By a percentile nothing is known of what was slow again.
     let by_percentile = explained_above(here.path(), &document["run_directory"], "readers-replay", "p99");

@@ -28,25 +28,50 @@ pub struct TraceSettings {
     pub secure: Option<String>,
 }
 
+/// Why no trace settings were told. No error of the doctor's: not every Milvus tells them.
+#[derive(Debug, thiserror::Error)]
+pub enum Untold {
+    /// The port is closed.
+    #[error("nobody listens there")]
+    Closed,
+    /// Nothing came in time.
+    #[error("no answer within {WITHIN}")]
+    Silent,
+    /// A Milvus before 2.5, or something else.
+    #[error("it has no {PATH} (status 404)")]
+    NotOffered,
+    /// It refused.
+    #[error("it answered with status {0}")]
+    Refused(u16),
+    /// What came is not Milvus's settings.
+    #[error("what answers there gives no settings")]
+    NoSettings,
+    /// They are, without those of traces.
+    #[error("no trace settings are among those that it gives")]
+    NoneOfTraces,
+    /// No way there, or another cause.
+    #[error("{0}")]
+    Other(Box<ureq::Error>),
+}
+
 /// Asks the Milvus whose management port is at `url`.
 ///
 /// # Errors
-/// Why it told none, as half a sentence: nobody listens, nothing came in time, a status, an answer without such settings.
-pub fn trace_settings(url: &str) -> Result<TraceSettings, String> {
+/// Why it told none.
+pub fn trace_settings(url: &str) -> Result<TraceSettings, Untold> {
     let agent = ureq::Agent::config_builder().timeout_global(Some(WITHIN.as_duration())).proxy(None).build().new_agent();
-    let mut answer = agent.get(format!("{}{PATH}", url.trim_end_matches('/'))).call().map_err(|error| why(&error))?;
-    let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(|error| why(&error))?;
-    let document = serde_json::from_slice(&body).map_err(|_| "what answers there gives no settings".to_owned())?;
-    read(&document).ok_or_else(|| "no trace settings are among those that it gives".to_owned())
+    let mut answer = agent.get(format!("{}{PATH}", url.trim_end_matches('/'))).call().map_err(untold)?;
+    let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(untold)?;
+    read(&serde_json::from_slice(&body).map_err(|_| Untold::NoSettings)?).ok_or(Untold::NoneOfTraces)
 }
 
-fn why(error: &ureq::Error) -> String {
+fn untold(error: ureq::Error) -> Untold {
     match error {
-        ureq::Error::StatusCode(404) => format!("it has no {PATH} (status 404)"),
-        ureq::Error::StatusCode(status) => format!("it answered with status {status}"),
-        ureq::Error::Timeout(_) => format!("no answer within {WITHIN}"),
-        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
-        other => other.to_string(),
+        ureq::Error::StatusCode(404) => Untold::NotOffered,
+        ureq::Error::StatusCode(status) => Untold::Refused(status),
+        ureq::Error::Timeout(_) => Untold::Silent,
+        ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Untold::Closed,
+        other => Untold::Other(Box::new(other)),
     }
 }
 
@@ -106,27 +131,27 @@ mod tests {
         assert_eq!(read(&serde_json::from_str(r#"{"log.level": "info", "exporter": "x"}"#).unwrap()), None);
     }
 
-    /// What is said of a server that answers so, or, with nothing, closes its port.
-    fn said(answer: Option<&'static str>) -> String {
+    /// What is said of a server that answers so.
+    fn said(answer: String) -> String {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = answer.map(|answer| {
-            std::thread::spawn(move || {
-                let (mut stream, _) = listener.accept().unwrap();
-                let _ = stream.read(&mut [0; 4_096]).unwrap();
-                stream.write_all(answer.as_bytes()).unwrap();
-            })
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4_096]).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
         });
-        let said = trace_settings(&url).unwrap_err();
-        if let Some(server) = server {
-            server.join().unwrap();
-        }
+        let said = trace_settings(&url).unwrap_err().to_string();
+        server.join().unwrap();
         said
     }
 
     #[test]
     fn who_offers_nothing_says_why() {
-        assert_eq!(said(None), "nobody listens there");
+        // Bound, so that nobody else is given the port, and nobody listens.
+        let closed = tokio::net::TcpSocket::new_v4().unwrap();
+        closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}", closed.local_addr().unwrap());
+        assert_eq!(trace_settings(&url).unwrap_err().to_string(), "nobody listens there");
         let head = "content-type: application/json\r\nconnection: close\r\n";
         for (status, body, expected) in [
             ("404 Not Found", "", "it has no /api/v1/_cluster/configs (status 404)"),
@@ -135,7 +160,7 @@ mod tests {
             ("200 OK", "{}", "no trace settings are among those that it gives"),
         ] {
             let answer = format!("HTTP/1.1 {status}\r\n{head}content-length: {}\r\n\r\n{body}", body.len());
-            assert_eq!(said(Some(answer.leak())), expected);
+            assert_eq!(said(answer), expected);
         }
         assert!(trace_settings("no url").is_err());
     }

@@ -7,7 +7,7 @@ use super::attribution::{NETWORK_AND_CLIENT, Part, WAITING_IN_THE_GENERATOR};
 use super::catalogue::known;
 use super::estimate::Row;
 use super::explanation::Explained;
-use super::groups::{Groups, Thresholds};
+use super::groups::{Groups, TYPICAL_TO, Thresholds};
 use super::representative::{About, Difference};
 use super::subject::Subject;
 use super::too_few;
@@ -220,7 +220,8 @@ pub(super) fn notes(subject: &Subject, thresholds: &Thresholds, explained: &Expl
     let mut notes: Vec<String> = explained.representativeness.iter().map(difference).collect();
     if thresholds.above_ns < thresholds.typical_to_ns {
         notes.push(format!(
-            "the tail begins among the typical requests, which reach to {} (p75): those beyond its beginning count as slow",
+            "the tail begins below p{} ({}), where typical requests would end: here they end where the tail begins",
+            TYPICAL_TO * 100.0,
             Nanos(thresholds.typical_to_ns).human()
         ));
     }

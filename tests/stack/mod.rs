@@ -35,7 +35,7 @@ pub(crate) fn http(answer: impl Fn(&str) -> String + Send + 'static) -> SocketAd
     address
 }
 
-/// A collector with a Jaeger's query API in front of what it received. `clock_ns` is how far the server's clock is ahead.
+/// What a collector received, with a Jaeger's query API in front of it.
 #[derive(Clone, Default)]
 pub(crate) struct Store(pub(crate) Arc<Mutex<Vec<String>>>);
 

@@ -1,6 +1,6 @@
 //! From what was seen to the likely cause and the line to change.
 
-use crate::tail::management::TraceSettings;
+use crate::tail::management::{TraceSettings, Untold};
 use crate::tail::traces::Span;
 use crate::trace::Propagation;
 use crate::units::Nanos;
@@ -133,7 +133,7 @@ pub(super) fn jaeger(seen: String, speech: &Speech) -> Link {
 }
 
 /// Milvus's own settings, where it tells them. `asked` is who was asked for them, `goes_to` where spans are expected.
-pub(super) fn trace_settings(settings: Result<&TraceSettings, &String>, asked: &str, goes_to: &str) -> Link {
+pub(super) fn trace_settings(settings: Result<&TraceSettings, &Untold>, asked: &str, goes_to: &str) -> Link {
     let settings = match settings {
         Ok(settings) => settings,
         Err(why) => {

@@ -26,6 +26,8 @@ const CALL: Nanos = Nanos::from_secs(5);
 const LOOK: Nanos = Nanos::from_millis(200);
 /// How long the practice target's last spans may take.
 const SPANS_WITHIN: Nanos = Nanos::from_secs(2);
+/// Of what comes after it.
+const STOPPED: &str = "not looked at: the doctor was stopped";
 /// Services that a Milvus has spans under: standalone, or its roles in a cluster.
 const MILVUS_SERVICES: [&str; 8] = [STANDALONE, "proxy", "rootcoord", "querycoord", "datacoord", "querynode", "datanode", "indexnode"];
 
@@ -136,6 +138,12 @@ impl<'a> Chain<'a> {
             }
             return Ok(());
         };
+        if self.stop.is_stopped() {
+            for name in ["request", "client span", "server spans", "clocks"] {
+                self.links.push(Link::unknown(name, STOPPED));
+            }
+            return Ok(());
+        }
         let Some(sent) = self.request(client, &runtime) else {
             for name in ["client span", "server spans", "clocks"] {
                 self.links.push(Link::unknown(name, "not looked at: the request failed"));
@@ -278,7 +286,7 @@ impl<'a> Chain<'a> {
                     Link::unknown(name, "not there yet when the doctor was stopped")
                 });
             }
-            self.links.push(Link::unknown("clocks", "not looked at: the doctor was stopped"));
+            self.links.push(Link::unknown("clocks", STOPPED));
             return Ok(());
         }
         self.judge(arrivals, known, &service, &trace, others);

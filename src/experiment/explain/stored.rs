@@ -109,7 +109,10 @@ fn more_of_a_replay(of: &ReplayOf, run: &StoredRun, stream: &Explained) -> Optio
     }
     let times = of.times.saturating_mul(AIM_TRACED).div_ceil(traced.max(1));
     (1..FEWEST_TRACED).contains(&traced).then(|| {
-        format!("send each more often: `tailtrace replay {} --times {times}`, all else as it was (--times {})", of.directory, of.times)
+        format!(
+            "send each more often: `tailtrace replay {} --times {times}`, all else as it was (it had --times {})",
+            of.directory, of.times
+        )
     })
 }
 

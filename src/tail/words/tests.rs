@@ -140,7 +140,7 @@ fn what_is_missing_beside_the_figures_is_noted() {
     assert!(noted(&foreign).contains("equally likely"));
     // The slowest two fifths of them, of which p75 is one.
     let among = explain(&[&subject(&[(10, 600), (20, 400)], Vec::new())], "15ms".parse().unwrap()).streams.remove(0).notes;
-    assert!(among[0].starts_with("the tail begins among the typical requests, which reach to 20.0 ms (p75)"), "{among:?}");
+    assert!(among[0].starts_with("the tail begins below p75 (20.0 ms)"), "{among:?}");
     let mut cut = requests_of("search");
     cut.traced.iter_mut().for_each(|one| one.joined = false);
     assert!(noted(&cut).contains("`tailtrace doctor SCENARIO` says which link is broken"));
