@@ -234,6 +234,7 @@ fn a_milvus_that_sends_no_spans_is_told_of_its_exporter() {
     assert_broken(&silent, "server spans", "not long enough waited", "--within 10s; or in milvus.yaml");
     let built_in = doctor(&stack.set(&["trace.endpoint=built-in".into()]));
     assert_broken(&built_in, "server spans", "trace.exporter is noop", "trace.exporter: otlp");
+    assert_broken(&built_in, "server spans", "trace.exporter is noop", "trace.listen = \"0.0.0.0:4317\"");
     stack.end();
 }
 

@@ -301,7 +301,7 @@ fn without_credentials(url: &str) -> String {
 }
 
 /// The machine's certificates, as OTLP's exporter trusts them.
-fn tls() -> TlsConfig {
+pub(super) fn tls() -> TlsConfig {
     // What could not be loaded shows when a certificate is not trusted.
     let found = rustls_native_certs::load_native_certs().certs;
     let roots: Vec<Certificate<'static>> = found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::units::Nanos;
 
+use super::jaeger::tls;
+
 /// The port that Milvus has it on.
 pub const MANAGEMENT_PORT: u16 = 9091;
 /// How long the answer may take.
@@ -59,8 +61,11 @@ pub enum Untold {
 /// # Errors
 /// Why it told none.
 pub fn trace_settings(url: &str) -> Result<TraceSettings, Untold> {
-    let agent = ureq::Agent::config_builder().timeout_global(Some(WITHIN.as_duration())).proxy(None).build().new_agent();
-    let mut answer = agent.get(format!("{}{PATH}", url.trim_end_matches('/'))).call().map_err(untold)?;
+    let mut config = ureq::Agent::config_builder().timeout_global(Some(WITHIN.as_duration())).proxy(None);
+    if url.starts_with("https:") {
+        config = config.tls_config(tls());
+    }
+    let mut answer = config.build().new_agent().get(format!("{}{PATH}", url.trim_end_matches('/'))).call().map_err(untold)?;
     let body = answer.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(untold)?;
     read(&serde_json::from_slice(&body).map_err(|_| Untold::NoSettings)?).ok_or(Untold::NoneOfTraces)
 }
@@ -152,6 +157,12 @@ mod tests {
         closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}", closed.local_addr().unwrap());
         assert_eq!(trace_settings(&url).unwrap_err().to_string(), "nobody listens there");
+        // What speaks no TLS is not understood, and that is all.
+        let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}", plain.local_addr().unwrap());
+        let server = std::thread::spawn(move || plain.accept().unwrap().0.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+        assert!(matches!(trace_settings(&url), Err(Untold::Other(_))));
+        server.join().unwrap().unwrap();
         let head = "content-type: application/json\r\nconnection: close\r\n";
         for (status, body, expected) in [
             ("404 Not Found", "", "it has no /api/v1/_cluster/configs (status 404)"),

@@ -104,7 +104,9 @@ impl Stack {
             To::Own => Some(collector.url()),
             To::Nowhere => None,
         };
-        let (exporter, spans) = to.map(|to| ServerSpanExporter::start(&Destination::new(to, STANDALONE), skewed).unwrap()).unzip();
+        // Soon, so that nobody has to wait for a batch.
+        let destination = |to| Destination { delay: Nanos::from_millis(100), ..Destination::new(to, STANDALONE) };
+        let (exporter, spans) = to.map(|to| ServerSpanExporter::start(&destination(to), skewed).unwrap()).unzip();
         let server = practice::Server::start(practice::Settings::default(), any(), spans).unwrap();
         Self { server, exporter, collector, store }
     }

@@ -137,8 +137,9 @@ pub(super) fn trace_settings(settings: Result<&TraceSettings, &Untold>, asked: &
     let settings = match settings {
         Ok(settings) => settings,
         Err(why) => {
-            let seen = format!("none told by {asked}: {why} (Milvus 2.5 and later tell them on their port 9091: --management)");
-            return Link::unknown(TRACE_SETTINGS, format!("{seen}; its spans will show"));
+            let seen =
+                format!("none told by {asked}: {why}. Milvus 2.5 and later tell them, on port 9091 where --management names no other");
+            return Link::unknown(TRACE_SETTINGS, format!("{seen}; of others the spans decide"));
         }
     };
     let said = |value: &Option<String>| value.clone().filter(|text| !text.is_empty()).unwrap_or_else(|| "not said".to_owned());
@@ -205,8 +206,9 @@ pub(super) fn client_span(url: &str, why: Option<&str>) -> Link {
 
 /// What is known where the server's spans did not come.
 pub(super) struct Missing<'a> {
-    /// Where they were looked for, and where they were to go.
+    /// Where they were looked for, whether that is the built-in collector, and where they were to go.
     pub(super) place: &'a str,
+    pub(super) built_in: bool,
     pub(super) goes_to: &'a str,
     pub(super) waited: Nanos,
     /// The server is the practice target in this process.
@@ -232,6 +234,11 @@ pub(super) fn missed(link: &str, seen: String, waited: Nanos, cause: String, fix
 pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
     let seen = format!("none in {} within {}", missing.place, missing.waited.human());
     let goes_to = bare(missing.goes_to);
+    let container = if missing.built_in {
+        "from inside a container, this machine's address, and in the scenario trace.listen = \"0.0.0.0:4317\""
+    } else {
+        "from inside a container, the collector's name there"
+    };
     let broken = |cause: String, fix: String| missed("server spans", seen.clone(), missing.waited, cause, fix);
     if missing.in_tls > 0 {
         return Link::broken(
@@ -273,15 +280,13 @@ pub(super) fn server_spans(missing: &Missing<'_>) -> Link {
                 "wrong endpoint: Milvus sends its spans to {endpoint}, as it sees that name, and they do not arrive in {}",
                 missing.place
             ),
-            format!(
-                "in milvus.yaml: trace.otlp.endpoint: {goes_to} (from inside a container, the collector's name there); then restart Milvus"
-            ),
+            format!("in milvus.yaml: trace.otlp.endpoint: {goes_to} ({container}); then restart Milvus"),
         );
     }
     broken(
         "trace.exporter is noop (its default), or trace.otlp.endpoint is wrong: Milvus has sent nothing at all".to_owned(),
         format!(
-            "in milvus.yaml: trace.exporter: otlp, trace.otlp.endpoint: {goes_to} (from inside a container, the collector's name there), \
+            "in milvus.yaml: trace.exporter: otlp, trace.otlp.endpoint: {goes_to} ({container}), \
              trace.otlp.secure: false; then restart Milvus. Of a `tailtrace practice` elsewhere: --otlp {}",
             missing.goes_to
         ),

@@ -85,7 +85,8 @@ impl<'a> Chain<'a> {
         };
         let anchor = Anchor::take();
         let (server_spans, way_out) = if practice {
-            let (exporter, way_out) = ServerSpanExporter::start(&Destination::new(url.clone(), STANDALONE), anchor)?;
+            let destination = Destination { delay: LOOK, ..Destination::new(url.clone(), STANDALONE) };
+            let (exporter, way_out) = ServerSpanExporter::start(&destination, anchor)?;
             (Some(exporter), Some(way_out))
         } else {
             (None, None)
@@ -346,6 +347,7 @@ impl<'a> Chain<'a> {
             let milvus = milvus.map(|service| format!("Jaeger knows its service `{service}`"));
             let missing = Missing {
                 place: &place,
+                built_in: matches!(arrivals, Arrivals::BuiltIn { .. }),
                 goes_to: url,
                 waited: self.settings.within,
                 practice: self.plan.practice.is_some(),
