@@ -11,7 +11,7 @@ use super::groups::{Groups, TYPICAL_TO, Thresholds};
 use super::representative::{About, Difference};
 use super::subject::Subject;
 use super::too_few;
-use super::verdict::{FEWEST_TRACED, Immaterial, Judged, Verdict};
+use super::verdict::{FEWEST_TRACED, FLOOR_SPREADS, Immaterial, Judged, Verdict};
 
 /// So many places are named of a tail that is spread, where they hold at least [`NAMED_OF_MANY`].
 const MOST_NAMED: usize = 4;
@@ -131,8 +131,8 @@ fn none(slow: &str, subject: &Subject, groups: &Groups<'_>, why: Option<Immateri
             )
         }
         Some(Immaterial::Floor(floor)) => format!(
-            "No tail to speak of: {slow} take {longer} longer than typical ones, and against a server that answers at once the instrument's \
-             own p99 on this machine lies {} above its median",
+            "No tail to speak of: {slow} take {longer} longer than typical ones, less than {FLOOR_SPREADS} times the {} by which the instrument's \
+             own p99 on this machine lies above its median against a server that answers at once",
             time(floor)
         ),
     }
