@@ -30,8 +30,12 @@ fn settings() -> DoctorSettings {
     DoctorSettings { within: Nanos::from_secs(1), management: Some(format!("http://{}", closed())), listen: any() }
 }
 
+/// Every link that is in the diagnosis has been told before, in the same order.
 fn doctor(set: &[String]) -> Diagnosis {
-    examine(&plan(set), &settings(), &|_| None, &Stop::default()).unwrap()
+    let mut told = Vec::new();
+    let diagnosis = examine(&plan(set), &settings(), &|_| None, &Stop::default(), &mut |link| told.push(link.clone())).unwrap();
+    assert_eq!(told, diagnosis.links);
+    diagnosis
 }
 
 /// An address where nobody listens, and that no other test is given: it stays bound.
@@ -127,6 +131,34 @@ fn a_doctor_that_is_stopped_says_what_it_has_seen_and_calls_nothing_broken() {
     stack.end();
 }
 
+/// The target takes connections and says nothing; nobody waits for it once it is clear that somebody does not want to.
+#[test]
+fn a_doctor_that_is_stopped_while_it_connects_says_so() {
+    let silent = TcpListener::bind(any()).unwrap();
+    let here = folder("s.toml", SCENARIO);
+    let target = format!("target.uri=http://{}", silent.local_addr().unwrap());
+    let mut doctor = command(here.path(), &["doctor", "s.toml", "--set", "trace.endpoint=built-in", "--set", "trace.listen=127.0.0.1:0"]);
+    let child = doctor.args(["--set", &target, "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let _held = silent.accept().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let diagnosis: Diagnosis = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert_eq!((output.status.code(), diagnosis.first_broken()), (Some(2), None), "{diagnosis:#?}");
+    for name in ["target", "request", "client span", "server spans", "clocks"] {
+        assert_eq!(link(&diagnosis, name).seen, "not looked at: the doctor was stopped", "{diagnosis:#?}");
+    }
+}
+
+#[test]
+fn who_listens_and_says_nothing_is_no_collector_and_no_target() {
+    let silent = TcpListener::bind(any()).unwrap();
+    let silent = silent.local_addr().unwrap();
+    let collector = doctor(&[format!("trace.endpoint=http://{silent}")]);
+    assert_broken(&collector, "collector", "it is no gRPC server", "4317");
+    let target = doctor(&[format!("target.uri=http://{silent}"), "trace.endpoint=built-in".into()]);
+    assert_broken(&target, "target", "it is no gRPC server", "19530");
+}
+
 #[test]
 fn a_closed_port_is_named_at_each_end() {
     let nobody = closed();
@@ -183,6 +215,9 @@ fn tls_on_one_side_only_is_named_at_each_end() {
     assert_broken(&doctor(&stack.set(&[format!("trace.endpoint={secure}")])), "collector", "TLS mismatch", "http://");
     let secure = format!("target.uri=https://{}", stack.server.addr());
     assert_broken(&doctor(&stack.set(&[secure])), "target", "TLS mismatch", "http://");
+    let secure = stack.jaeger(&[]).replace("http:", "https:");
+    assert_broken(&doctor(&stack.set(&[secure])), "jaeger", "TLS mismatch", "http://");
+    assert_broken(&doctor(&stack.set(&[format!("trace.jaeger=http://{}", tls_server())])), "jaeger", "TLS mismatch", "https://");
     stack.end();
 }
 
@@ -243,7 +278,7 @@ fn what_milvus_says_of_its_settings_is_held_against_them() {
     let stack = Stack::new(To::Nowhere, Nanos::ZERO);
     let with = |text: &'static str| {
         let settings = DoctorSettings { management: Some(format!("http://{}", http(move |_| text.to_owned()))), ..settings() };
-        examine(&plan(&stack.set(&[stack.jaeger(&[])])), &settings, &|_| None, &Stop::default()).unwrap()
+        examine(&plan(&stack.set(&[stack.jaeger(&[])])), &settings, &|_| None, &Stop::default(), &mut |_| {}).unwrap()
     };
     let noop = with(r#"{"traceexporter": "noop", "traceotlpendpoint": ""}"#);
     assert_broken(&noop, "trace settings", "trace.exporter is noop", "trace.exporter: otlp");

@@ -68,7 +68,9 @@ pub(super) fn stop_on_signal() -> Result<Stop, CliError> {
     Ok(stop)
 }
 
-/// A second Ctrl-C: somebody does not want to wait. Nothing more is written; what was written stays readable, as partial.
+/// A second Ctrl-C: somebody does not want to wait. No file is written any more; what was written stays readable, as partial.
 fn end_at_once() {
+    // Past the lock of standard error: who holds it may be waiting for a reader.
+    let _ = rustix::io::write(std::io::stderr(), b"\nended at once, at the second signal; what was written until now stays\n");
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }

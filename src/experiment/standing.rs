@@ -79,23 +79,15 @@ impl Standing {
         observer: &mut dyn Observer,
     ) -> Result<Prepared, RunError> {
         let connection = &self.connection;
-        let setup = self.runtime.block_on(async {
+        let connecting = async {
             let client = connection.client().await?;
             Ok::<_, RunError>(Setup::connect(client, &plan.target, connection.uri()).await?)
-        })?;
+        };
+        let setup = self.runtime.block_on(unless_stopped(stop, connecting))??;
         let setup = self.setup.insert(setup);
         let mut progress = |progress: Progress| observer.event(&Event::SetUp(progress));
-        self.runtime.block_on(async {
-            let mut prepared = pin!(setup.prepare(collection, Seed(plan.seed), &mut progress));
-            let mut stopped = pin!(until_stopped(stop));
-            std::future::poll_fn(|context| {
-                if let Poll::Ready(error) = stopped.as_mut().poll(context) {
-                    return Poll::Ready(Err(error));
-                }
-                prepared.as_mut().poll(context).map_err(RunError::from)
-            })
-            .await
-        })
+        let preparing = setup.prepare(collection, Seed(plan.seed), &mut progress);
+        Ok(self.runtime.block_on(unless_stopped(stop, preparing))??)
     }
 
     /// Whether this run made a collection that can outlive it: one on a target that does.
@@ -134,7 +126,17 @@ impl Standing {
     }
 }
 
-/// Ends when the run is told to stop.
+/// What `work` comes to, unless it is told to stop before.
+pub(super) async fn unless_stopped<T>(stop: &Stop, work: impl Future<Output = T>) -> Result<T, RunError> {
+    let (mut work, mut stopped) = (pin!(work), pin!(until_stopped(stop)));
+    std::future::poll_fn(|context| match stopped.as_mut().poll(context) {
+        Poll::Ready(error) => Poll::Ready(Err(error)),
+        Poll::Pending => work.as_mut().poll(context).map(Ok),
+    })
+    .await
+}
+
+/// Ends when it is told to stop.
 async fn until_stopped(stop: &Stop) -> RunError {
     let mut timer = match (SystemClock { wait: Wait::Sleep }).timer() {
         Ok(timer) => timer,

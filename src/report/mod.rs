@@ -14,6 +14,6 @@ pub use json::write_json;
 pub use junit::write_junit;
 pub use markdown::write_markdown;
 pub use text::{
-    ExplainLook, Look, WaterfallLook, write_capacity, write_compare, write_diagnosis, write_explanation, write_replay, write_scaling,
-    write_sweep, write_text, write_waterfall,
+    ExplainLook, Look, WaterfallLook, write_capacity, write_compare, write_diagnosis, write_explanation, write_link, write_replay,
+    write_scaling, write_sweep, write_text, write_waterfall,
 };

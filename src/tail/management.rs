@@ -36,6 +36,9 @@ pub enum Untold {
     /// The port is closed.
     #[error("nobody listens there")]
     Closed,
+    /// The name leads nowhere.
+    #[error("its host name is not known here")]
+    Unresolved,
     /// Nothing came in time.
     #[error("no answer within {WITHIN}")]
     Silent,
@@ -76,6 +79,12 @@ fn untold(error: ureq::Error) -> Untold {
         ureq::Error::StatusCode(status) => Untold::Refused(status),
         ureq::Error::Timeout(_) => Untold::Silent,
         ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => Untold::Closed,
+        // The standard library has no kind for it.
+        ureq::Error::Io(error) if error.to_string().contains("failed to lookup address") => Untold::Unresolved,
+        ureq::Error::HostNotFound => Untold::Unresolved,
+        ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => {
+            Untold::NoSettings
+        }
         other => Untold::Other(Box::new(other)),
     }
 }
@@ -173,6 +182,8 @@ mod tests {
             let answer = format!("HTTP/1.1 {status}\r\n{head}content-length: {}\r\n\r\n{body}", body.len());
             assert_eq!(said(answer), expected);
         }
+        assert_eq!(said("no HTTP at all\r\n\r\n".to_owned()), "what answers there gives no settings");
+        assert_eq!(trace_settings("http://no-such-host.invalid:9091").unwrap_err().to_string(), "its host name is not known here");
         assert!(trace_settings("no url").is_err());
     }
 }

@@ -23,7 +23,7 @@ Exit status:
   0  the chain is whole
   1  a link is broken
   2  it could not be looked at: bad scenario, nowhere to look for spans, a port of ours taken, stopped
-Ctrl-C ends the waiting for spans and says what was seen; a second one ends the command at once.")]
+Ctrl-C ends all waiting and says what was seen; a second one ends the command at once.")]
 pub(in crate::cli) struct DoctorArguments {
     #[command(flatten)]
     pub(in crate::cli) scenario: ScenarioArguments,

@@ -4,15 +4,20 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::tail::jaeger::Jaeger;
+use crate::tail::jaeger::{Jaeger, LARGEST};
 use crate::tail::traces::{self, Trace};
 use crate::trace::TraceError;
 use crate::trace::collector::{Collector, SpanSink, TracesData, json_line};
+use crate::units::Nanos;
 
 use super::door::Door;
+use super::waits::Waits;
 
 /// Exports that are kept; a Milvus under other load may send many.
 const MOST_EXPORTS: usize = 4_096;
+
+/// How long somebody waits who wants to be gone.
+const AT_ONCE: Nanos = Nanos::from_secs(1);
 
 /// A place where spans arrive.
 pub(super) enum Arrivals {
@@ -47,27 +52,29 @@ impl Arrivals {
         Ok(Self::BuiltIn { door, collector, lines })
     }
 
-    /// The spans of a trace that have arrived so far, and whether spans of other traces have.
-    pub(super) fn of(&self, trace_id: &str) -> (Trace, bool) {
+    /// The spans of a trace that have arrived so far, and whether spans of other traces have; `None` where the doctor was told to stop
+    /// before that was known.
+    pub(super) fn of(&self, trace_id: &str, waits: &Waits<'_>) -> Option<(Trace, bool)> {
+        let Self::Jaeger(jaeger) = self else { return Some(self.at_once(trace_id)) };
+        // Whether it can be asked has been looked at before; what it does not have yet may come.
+        let (jaeger, id) = (jaeger.clone(), trace_id.to_owned());
+        waits.of_blocking(move || jaeger.traces(&[&id]).unwrap_or_default()).map(|found| of(trace_id, found))
+    }
+
+    /// The same within [`AT_ONCE`], whoever waits.
+    pub(super) fn at_once(&self, trace_id: &str) -> (Trace, bool) {
         let found: Vec<Trace> = match self {
             Self::BuiltIn { lines, .. } => {
                 let lines = lines.0.lock().unwrap_or_else(PoisonError::into_inner);
                 lines.iter().flat_map(|line| traces::from_json(line.as_bytes()).unwrap_or_default()).collect()
             }
-            // Whether Jaeger can be asked has been looked at before; what it does not have yet may come.
-            Self::Jaeger(jaeger) => jaeger.traces(&[trace_id]).unwrap_or_default(),
+            Self::Jaeger(jaeger) => {
+                let hurried = Jaeger::bounded(jaeger.url(), AT_ONCE, LARGEST);
+                hurried.and_then(|jaeger| jaeger.traces(&[trace_id])).unwrap_or_default()
+            }
             Self::Nowhere => Vec::new(),
         };
-        let mut own = Trace { id: trace_id.to_owned(), ..Trace::default() };
-        let mut others = false;
-        for trace in found {
-            if trace.id == trace_id {
-                own.spans.extend(trace.spans);
-            } else {
-                others = true;
-            }
-        }
-        (own, others)
+        of(trace_id, found)
     }
 
     /// Where exporters send; of a Jaeger nothing.
@@ -99,4 +106,11 @@ impl Arrivals {
             let _ = collector.stop();
         }
     }
+}
+
+/// All spans of one trace, and whether there are other traces.
+fn of(trace_id: &str, found: Vec<Trace>) -> (Trace, bool) {
+    let (own, others): (Vec<Trace>, Vec<Trace>) = found.into_iter().partition(|trace| trace.id == trace_id);
+    let spans = own.into_iter().flat_map(|trace| trace.spans).collect();
+    (Trace { id: trace_id.to_owned(), spans }, !others.is_empty())
 }

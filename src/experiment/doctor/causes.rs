@@ -1,9 +1,10 @@
 //! From what was seen to the likely cause and the line to change.
 
+use crate::tail::jaeger::JaegerError;
 use crate::tail::management::{TraceSettings, Untold};
 use crate::tail::traces::Span;
 use crate::trace::Propagation;
-use crate::units::Nanos;
+use crate::units::{Causes, Nanos};
 
 use super::link::Link;
 use super::speech::Speech;
@@ -18,6 +19,11 @@ const CLOCKS: Nanos = Nanos::from_millis(10);
 
 /// Why an address gives no answer at all, not even that nobody listens.
 const NO_WAY: &str = "out of reach: nothing answers at that address, or no network leads there";
+
+/// Something listens, and does not speak.
+const SAYS_NOTHING: &str = "something listens and says nothing";
+/// What that is.
+const NO_GRPC: &str = "what listens there does not answer: it is no gRPC server, or one that is still starting";
 
 /// The host and port of a URL whose host was checked where the scenario was read.
 pub(super) fn host_and_port(url: &str, default: u16) -> (String, u16) {
@@ -67,13 +73,28 @@ pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
             "another port of Milvus or another service: gRPC is on 19530 as a rule, 9091 is for metrics",
             "correct the port in `target.uri`",
         ),
+        // A server without TLS speaks first; one with TLS may ask for a name before it does.
+        Speech::Silent if !secure => Some(no_milvus(uri, SAYS_NOTHING, speech)),
         Speech::Tls | Speech::Http2 | Speech::Silent => None,
     }
 }
 
-/// The collector, by what listens there; `None` where OTLP over gRPC may. `jaeger` is the Jaeger that answers beside it, if one does.
-pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Option<Link> {
-    let broken = |seen: &str, cause: &str, fix: &str| Some(Link::broken("collector", format!("{url}: {seen}"), cause, fix));
+/// The target, to which there is a connection and no client.
+pub(super) fn no_milvus(uri: &str, why: &str, speech: &Speech) -> Link {
+    let (cause, fix) = if *speech == Speech::Silent {
+        (NO_GRPC, "wait until it is up, or correct the port in `target.uri`: 19530 as a rule")
+    } else {
+        (
+            "it answers, but not as a Milvus lets this client in",
+            "see `target.uri`, `target.ca_file`, and `target.token_env` for a Milvus with users",
+        )
+    };
+    Link::broken("target", format!("{uri}: {why}"), cause, fix)
+}
+
+/// The collector, by what listens there. `jaeger` is the Jaeger that answers beside it, if one does.
+pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Link {
+    let broken = |seen: &str, cause: &str, fix: &str| Link::broken("collector", format!("{url}: {seen}"), cause, fix);
     let secure = url.starts_with("https:");
     if let Some((seen, cause)) = tls_mismatch("collector", "the endpoint", secure, speech) {
         let own = if secure { "http" } else { "https" };
@@ -111,25 +132,49 @@ pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Opt
             "wrong endpoint: that is OTLP over HTTP (4318 as a rule) or another service, and spans go by gRPC",
             "write the gRPC port in `trace.endpoint`: http://…:4317",
         ),
-        Speech::Tls | Speech::Http2 | Speech::Silent => None,
+        Speech::Silent if !secure => {
+            broken(SAYS_NOTHING, &format!("wrong endpoint: {NO_GRPC}"), "wait until it is up, or correct `trace.endpoint`: 4317 as a rule")
+        }
+        Speech::Http2 => Link::holds("collector", format!("{url}: an HTTP/2 server listens, as gRPC needs one")),
+        Speech::Tls => Link::holds("collector", format!("{url}: a server with TLS listens")),
+        Speech::Silent => Link::holds("collector", format!("{url}: something listens; whether it takes spans the client span tells")),
     }
 }
 
 /// A Jaeger that did not answer as one, by what listens there.
-pub(super) fn jaeger(seen: String, speech: &Speech) -> Link {
-    let (cause, fix) = match speech {
-        Speech::Closed(_) => (
+pub(super) fn jaeger(url: &str, error: &JaegerError, speech: &Speech) -> Link {
+    let broken = |seen: &str, cause: &str, fix: &str| Link::broken("jaeger", format!("{url}: {seen}"), cause, fix);
+    let secure = url.starts_with("https:");
+    if let Some((seen, cause)) = tls_mismatch("Jaeger", "`trace.jaeger`", secure, speech) {
+        let own = if secure { "http" } else { "https" };
+        return broken(seen, &cause, &format!("write {own}://… in `trace.jaeger`"));
+    }
+    let other = "what listens there is not Jaeger's query API, or is still starting";
+    let wait = "wait until Jaeger is up, or correct `trace.jaeger`: port 16686 as a rule";
+    match (speech, error) {
+        (Speech::Closed(why), _) => broken(
+            &format!("no connection ({why})"),
             "port closed: no Jaeger listens there, or its query port is not published",
             "start Jaeger and publish its query port (in compose ports: [\"16686:16686\"]), or correct `trace.jaeger`",
         ),
-        Speech::Unresolved(_) => ("a wrong host name, or no name service", "correct the host in `trace.jaeger`"),
-        Speech::OutOfReach(_) => (NO_WAY, "correct the host in `trace.jaeger`, or see to the network and its firewalls"),
-        Speech::Tls | Speech::Http2 | Speech::Http1 | Speech::Silent => (
-            "what listens there is not Jaeger's query API, or is still starting",
-            "wait until Jaeger is up, or correct `trace.jaeger`: port 16686 as a rule",
+        (Speech::Unresolved(why), _) => broken(
+            &format!("the name leads nowhere ({why})"),
+            "a wrong host name, or no name service",
+            "correct the host in `trace.jaeger`",
         ),
-    };
-    Link::broken("jaeger", seen, cause, fix)
+        (Speech::OutOfReach(why), _) => {
+            broken(&format!("no connection ({why})"), NO_WAY, "correct the host in `trace.jaeger`, or see to the network and its firewalls")
+        }
+        (_, JaegerError::Untrusted { next, source, .. }) => broken(
+            &format!("its certificate is not good for that URL ({source})"),
+            "TLS without trust between this machine and Jaeger",
+            next,
+        ),
+        (_, JaegerError::Slow { within, .. }) => broken(&format!("no answer within {within}"), other, wait),
+        (_, JaegerError::NoJaeger { what, .. }) => broken(&format!("its answer is not that of Jaeger's query API ({what})"), other, wait),
+        (_, JaegerError::Refused { status, said, .. }) => broken(&format!("it answered with status {status}: {said}"), other, wait),
+        _ => broken(&Causes(error).to_string(), other, wait),
+    }
 }
 
 /// Milvus's own settings, where it tells them. `asked` is who was asked for them, `goes_to` where spans are expected.

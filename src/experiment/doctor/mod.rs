@@ -8,7 +8,10 @@ mod causes;
 mod chain;
 mod door;
 mod link;
+mod links;
+mod spans;
 mod speech;
+mod waits;
 
 use std::net::SocketAddr;
 
@@ -49,10 +52,17 @@ impl Default for DoctorSettings {
     }
 }
 
-/// Looks at every link. A broken one is no error: it is the answer. Once it is told to stop it waits for no span any more, and says so.
+/// Looks at every link, and tells each as soon as it is known. A broken one is no error: it is the answer. Once it is told to stop it waits
+/// for nobody any more, and says so.
 ///
 /// # Errors
 /// Where it could not look: no thread or port, settings that make no connection.
-pub fn examine(plan: &Plan, settings: &DoctorSettings, environment: Environment<'_>, stop: &Stop) -> Result<Diagnosis, RunError> {
-    chain::Chain::new(plan, settings, environment, stop).follow()
+pub fn examine(
+    plan: &Plan,
+    settings: &DoctorSettings,
+    environment: Environment<'_>,
+    stop: &Stop,
+    tell: &mut dyn FnMut(&Link),
+) -> Result<Diagnosis, RunError> {
+    chain::Chain::new(plan, settings, environment, waits::Waits::new(stop)?, links::Links::new(tell)).follow()
 }

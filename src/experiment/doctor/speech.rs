@@ -62,7 +62,8 @@ pub(super) fn listen_to(host: &str, port: u16) -> Speech {
     match answer.as_slice() {
         // A frame on stream 0: settings first, or a farewell.
         [0, _, _, 4 | 7, ..] => Speech::Http2,
-        text if text.starts_with(b"HTTP/1") => Speech::Http1,
+        // Some answer a version that they do not know with a page and no head.
+        text if text.starts_with(b"HTTP/1") || text.starts_with(b"<") => Speech::Http1,
         _ => match ask(&address, &CLIENT_HELLO) {
             Ok(answer) if matches!(answer[..], [0x15 | 0x16, 3, ..]) => Speech::Tls,
             _ => Speech::Silent,
@@ -121,6 +122,7 @@ mod tests {
         for (answer, speech) in [
             (&b"\0\0\x12\x04\0\0\0\0\0"[..], Speech::Http2),
             (b"HTTP/1.1 400 Bad Request\r\n\r\n", Speech::Http1),
+            (b"<!DOCTYPE HTML>\n<html>", Speech::Http1),
             // An alert: handshake failure.
             (b"\x15\x03\x03\0\x02\x02\x28", Speech::Tls),
             (b"220 smtp ready\r\n", Speech::Silent),

@@ -1,8 +1,8 @@
-//! The chain of the doctor for people: a line a link, and below each broken one what to do.
+//! The chain of the doctor for people: a line a link as it is found, below each broken one what to do, and a sentence at the end.
 
 use std::io::{self, Write};
 
-use crate::experiment::Diagnosis;
+use crate::experiment::{Diagnosis, Link};
 
 use super::layout::{Paint, wrap};
 
@@ -11,29 +11,34 @@ const COLUMN: usize = 18;
 /// Lines are broken here.
 const WIDTH: usize = 100;
 
-/// Writes the chain.
-pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool) -> io::Result<()> {
+/// Writes one link.
+pub fn write_link(out: &mut dyn Write, link: &Link, colours: bool) -> io::Result<()> {
     let paint = Paint { on: colours };
-    for link in &diagnosis.links {
-        let mark = match link.ok {
-            Some(true) => paint.good("✓"),
-            Some(false) => paint.bad("✗"),
-            None => "-".to_owned(),
-        };
-        write!(out, "{mark} {:<width$}", link.name, width = COLUMN - 2)?;
-        paragraph(out, "", &link.seen)?;
-        for (label, text) in [("cause: ", &link.cause), ("change: ", &link.fix)] {
-            if let Some(text) = text.as_ref().filter(|_| link.ok == Some(false)) {
-                write!(out, "{:COLUMN$}", "")?;
-                paragraph(out, label, text)?;
-            }
+    let mark = match link.ok {
+        Some(true) => paint.good("✓"),
+        Some(false) => paint.bad("✗"),
+        None => "-".to_owned(),
+    };
+    write!(out, "{mark} {:<width$}", link.name, width = COLUMN - 2)?;
+    paragraph(out, "", &link.seen)?;
+    for (label, text) in [("cause: ", &link.cause), ("change: ", &link.fix)] {
+        if let Some(text) = text.as_ref().filter(|_| link.ok == Some(false)) {
+            write!(out, "{:COLUMN$}", "")?;
+            paragraph(out, label, text)?;
         }
     }
+    Ok(())
+}
+
+/// Writes what stands below the links.
+pub fn write_diagnosis(out: &mut dyn Write, diagnosis: &Diagnosis, colours: bool) -> io::Result<()> {
     writeln!(out)?;
     for note in &diagnosis.notes {
-        writeln!(out, "note: {note}")?;
+        for line in wrap(&format!("note: {note}"), WIDTH) {
+            writeln!(out, "{line}")?;
+        }
     }
-    writeln!(out, "{}", paint.bold(&sentence(diagnosis)))
+    writeln!(out, "{}", Paint { on: colours }.bold(&sentence(diagnosis)))
 }
 
 fn sentence(diagnosis: &Diagnosis) -> String {
@@ -61,8 +66,6 @@ fn paragraph(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Link;
-
     #[test]
     fn each_broken_link_has_its_cause_and_what_to_change_below_it() {
         let link = |name: &str, ok, seen: &str| Link { name: name.to_owned(), ok, seen: seen.to_owned(), cause: None, fix: None };
@@ -72,6 +75,9 @@ mod tests {
         let links = vec![link("target", Some(true), "v2"), broken, link("clocks", None, "not looked at"), later];
         let diagnosis = Diagnosis { whole: false, links, trace_id: None, notes: Vec::new() };
         let mut out = Vec::new();
+        for link in &diagnosis.links {
+            write_link(&mut out, link, false).unwrap();
+        }
         write_diagnosis(&mut out, &diagnosis, false).unwrap();
         let expected = "\
 ✓ target          v2

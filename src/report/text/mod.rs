@@ -21,7 +21,7 @@ use crate::units::{ByteSize, Fraction, Nanos};
 
 pub use capacity::{write_capacity, write_scaling};
 pub use compare::write_compare;
-pub use doctor::write_diagnosis;
+pub use doctor::{write_diagnosis, write_link};
 pub use explain::{ExplainLook, write_explanation};
 pub(super) use figure::Cells;
 use layout::{INDENT, Paint, WIDTH, count, labelled, percent, plural, time, wrap};
