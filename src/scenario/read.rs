@@ -15,7 +15,7 @@ use super::file::ScenarioFile;
 use super::overrides::{apply, apply_number, table};
 use super::plan::Plan;
 use super::resolve::resolve;
-use super::tree::{Node, Step};
+use super::tree::{Node, Step, Value};
 
 /// What takes the place of the file's values.
 #[derive(Debug, Clone, Default)]
@@ -34,8 +34,8 @@ impl Overrides {
         Self { seed: if given { self.seed } else { seed }, ..self }
     }
 
-    /// Whether they put another target in the place of the built-in one and say nothing of it: a stored plan holds its settings filled in,
-    /// where nobody can take them out.
+    /// Whether they put another target in the place of the built-in one and say nothing of it: its settings stand in the file or the plan,
+    /// where no override can take them out.
     fn leave_the_practice_target(&self) -> bool {
         let keys = || self.set.iter().filter_map(|set| set.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));
         keys().any(|(key, value)| key == "target.uri" && value.trim_matches('"') != "practice")
@@ -100,9 +100,6 @@ fn read_stored(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioE
     // TOML's whole numbers end at 63 bits, seeds at 64.
     let seed = plan.remove("seed").and_then(|seed| seed.as_u64());
     let overrides = overrides.clone().or_seed(seed);
-    if overrides.leave_the_practice_target() {
-        plan.remove("practice");
-    }
     // As TOML it goes the way of every scenario: overrides, checks, and errors that point.
     let text = toml::to_string(&plan).map_err(|_| no_plan())?;
     parse(&text, &of_plan(path), &overrides).map_err(ScenarioError::in_a_plan)
@@ -128,6 +125,11 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
     if let Some(seed) = overrides.seed {
         apply_number(&mut root, "seed", seed, overrides.set.len());
     }
+    if overrides.leave_the_practice_target()
+        && let Value::Table(entries) = &mut root.value
+    {
+        entries.retain(|entry| entry.key != "practice");
+    }
     let point = root.place.clone();
     let mut file = ScenarioFile::deserialize(Decoder { node: &root, path: &Path::Root, point: &point }).map_err(located)?;
     if file.name.is_none() {
@@ -145,10 +147,7 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
 /// For the first override that is wrong.
 pub fn reread(plan: &Plan, directory: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioError> {
     // TOML's whole numbers end at 2^63, seeds do not: it goes beside the text.
-    let mut file = ScenarioFile { seed: None, ..ScenarioFile::from(plan.clone()) };
-    if overrides.leave_the_practice_target() {
-        file.practice = None;
-    }
+    let file = ScenarioFile { seed: None, ..ScenarioFile::from(plan.clone()) };
     let text = toml::to_string(&file).unwrap_or_default();
     let overrides = overrides.clone().or_seed(Some(plan.seed));
     parse(&text, &of_plan(&directory.join(RUN_FILE)), &overrides).map_err(ScenarioError::in_a_plan)

@@ -175,6 +175,13 @@ fn practice_keys_stand_only_beside_the_practice_target() {
     let text = format!("{}[practice]\nservers = 1\n", RIGHT.replace("\"practice\"", "\"http://localhost:19530\""));
     let error = read_text(&text).unwrap_err();
     assert!(error.starts_with("s.toml:23:2: [practice] is for the built-in target"), "{error}");
+    // Where an override names another target, the file's settings of the built-in one are left out.
+    let text = format!("{RIGHT}[practice]\nservers = 1\n");
+    let with = |set: &[&str]| parse(&text, "s.toml", &Overrides { set: set.iter().map(|set| (*set).to_owned()).collect(), seed: None });
+    assert!(with(&["target.uri=http://milvus:19530"]).unwrap().practice.is_none());
+    assert!(with(&["target.uri=practice"]).unwrap().practice.is_some());
+    let both = with(&["target.uri=http://milvus:19530", "practice.servers=3"]).unwrap_err().to_string();
+    assert!(both.contains("[practice] is for the built-in target"), "{both}");
 }
 
 #[test]
