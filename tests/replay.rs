@@ -183,7 +183,7 @@ fn run_with_a_slow_span(here: &Path) -> String {
 
 /// What a replay of its five slowest requests prints: the document, and the text in one line.
 fn replayed(here: &Path, stored: &str, more: &[&str]) -> (Value, String) {
-    let output = command(here, &["replay", stored, "--top", "5", "--seed", "1", "--json"]).args(more).output().unwrap();
+    let output = command(here, &["replay", stored, "--top", "5", "--seed", "2", "--json"]).args(more).output().unwrap();
     let shown = text(&output.stderr);
     let document = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{shown}"));
     (document, shown.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -252,7 +252,8 @@ fn explained_above(here: &Path, directory: &Value, stream: &str, above: &str) ->
     document["streams"][0].take()
 }
 
-/// Of 30 repeats six are slow again on average. Alone they come one after the other, so the target draws the same for the same seed.
+/// Of 30 repeats six are slow again on average. Alone they come one after the other, so the target draws the same for the same seed: one of
+/// slow requests, one of typical ones.
 #[test]
 fn too_few_slow_repeats_lead_to_a_replay_that_has_enough() {
     let here = folder("s.toml", SCENARIO);
@@ -261,8 +262,12 @@ fn too_few_slow_repeats_lead_to_a_replay_that_has_enough() {
     let explained = &document["streams"][0]["explained"];
     assert_eq!(explained["verdict"], "too-few", "{explained:#}");
     let traced = explained["tail"]["traced"].as_u64().unwrap();
-    let more = format!("`tailtrace replay {stored} --times {}`, all else as it was (it had --times 3)", (3_u64 * 16).div_ceil(traced));
-    assert!(explained["advice"].as_str().unwrap().contains(&more) && !shown.contains(" next "), "{shown}");
+    // The command that was typed, with other repeats.
+    let more = format!(
+        "send each more often: `tailtrace replay {stored} --top 5 --seed 2 --json --load none --rate 20/s --times {}` (it had --times 3)",
+        (3_u64 * 16).div_ceil(traced)
+    );
+    assert!(explained["advice"] == more && !shown.contains(" next "), "{shown}");
     // By a percentile nothing is known of what was slow again.
     let by_percentile = explained_above(here.path(), &document["run_directory"], "readers-replay", "p99");
     let slow_us = document["streams"][0]["slow_above_ns"].as_u64().unwrap() / 1_000;
@@ -271,6 +276,24 @@ fn too_few_slow_repeats_lead_to_a_replay_that_has_enough() {
     // With ten and more traced ones it is not their number that is missing: where every repeat is slow, there is none to hold it against.
     let all = explained_above(here.path(), &document["run_directory"], "readers-replay", "1us");
     assert_eq!((&all["verdict"], &all["advice"]), (&"too-few".into(), &Value::Null), "{all:#}");
+}
+
+/// No request is slow any more: there is nothing to explain, and nobody is sent from one command to the next for it.
+#[test]
+fn where_none_was_slow_again_there_is_nothing_to_explain() {
+    let here = folder("s.toml", SCENARIO);
+    let stored = run_with_a_slow_span(here.path());
+    let (document, shown) = replayed(here.path(), &stored, &["--times", "4", "--set", "practice.slow_span.fraction=0"]);
+    let stream = &document["streams"][0];
+    assert_eq!((&stream["slow_again"], &stream["told"], &stream["explained"]), (&0.into(), &20.into(), &Value::Null), "{stream:#}");
+    assert!(shown.contains("slow again none of the 20 repeats of slow requests of readers took longer than "), "{shown}");
+    assert!(!shown.contains(" next ") && !shown.contains("not explained"), "{shown}");
+    let slow_us = stream["slow_above_ns"].as_u64().unwrap() / 1_000;
+    let asked = explained_above(here.path(), &document["run_directory"], "readers-replay", &format!("{slow_us}us"));
+    let none = "none of the slow requests was slow again: what is slow here are typical ones' repeats";
+    assert!(asked["notes"].as_array().unwrap().iter().any(|note| note == none), "{asked:#}");
+    let by_percentile = explained_above(here.path(), &document["run_directory"], "readers-replay", "p99");
+    assert_eq!(by_percentile["advice"], format!("see what slowed the requests then: `tailtrace explain {stored}`"), "{by_percentile:#}");
 }
 
 /// The load beside the repeats is that of the run: what it waited for is better asked there.

@@ -61,6 +61,7 @@ pub(super) fn stream(asked: Asked<'_>, measured: &StreamMeasured, frame: Frame<'
         name: asked.name.to_owned(),
         operation: asked.operation.to_owned(),
         load_loop: if open.is_some() { model::Loop::Open } else { model::Loop::Closed },
+        repeats: asked.load.forced,
         asked_per_s: open.map(|stages| mean_rate(stages) / frame.shards as f64),
         achieved_per_s: counts.ok as f64 / seconds,
         scheduled: counts.scheduled,

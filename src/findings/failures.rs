@@ -12,11 +12,15 @@ const WORTH_A_WORD: f64 = 0.01;
 const MANY: f64 = 0.1;
 
 pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
-    document.streams.iter().filter_map(of_stream).collect()
+    document.streams.iter().filter_map(|stream| of_stream(stream, document.partial)).collect()
 }
 
-fn of_stream(stream: &Stream) -> Option<Statement> {
+fn of_stream(stream: &Stream, partial: bool) -> Option<Statement> {
     if stream.scheduled == 0 {
+        // Of a run that was stopped that is no wonder.
+        if partial {
+            return None;
+        }
         let message = format!("no request of `{}` was due in the measured phase", stream.name);
         let advice = "raise its rate or lengthen `load.duration`";
         return Some(Statement::new("nothing-scheduled", Severity::Suspect, message, advice).about(&stream.name));

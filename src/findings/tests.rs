@@ -40,7 +40,7 @@ fn sound() -> RunDocument {
 type Change = fn(&mut RunDocument);
 
 /// (code, severity, what brings it up, the near miss that does not), thresholds as the method gives them.
-static TABLE: [(&str, Severity, Change, Change); 31] = [
+static TABLE: [(&str, Severity, Change, Change); 32] = [
     ("run-partial", Severity::Invalid, |d| d.partial = true, |d| d.partial = false),
     (
         "clock-jumped",
@@ -71,6 +71,13 @@ static TABLE: [(&str, Severity, Change, Change); 31] = [
         Severity::Suspect,
         |d| d.streams[0].lateness.p99_ns = Some(2 * MS + 1),
         |d| d.streams[0].lateness.p99_ns = Some(2 * MS),
+    ),
+    // What a repeat of a replay waits for its turn is no part of its time.
+    (
+        "lateness-in-tail",
+        Severity::Suspect,
+        |d| d.streams[0].lateness.p99_ns = Some(2 * MS + 1),
+        |d| (d.streams[0].lateness.p99_ns, d.streams[0].repeats) = (Some(2 * MS + 1), true),
     ),
     ("arrivals-off-plan", Severity::Suspect, |d| arrivals(d, true), |d| arrivals(d, false)),
     ("level-shift", Severity::Suspect, |d| shift(d, 0.21, 1e-6), |d| shift(d, 0.19, 1e-9)),
@@ -217,6 +224,11 @@ fn each_rule_speaks_where_it_should_and_is_silent_just_before() {
         assert_eq!(found(*trigger), [((*code).to_owned(), *severity)]);
         assert_eq!(found(*near_miss), [], "near miss of {code}");
     }
+}
+
+#[test]
+fn of_a_run_that_was_stopped_it_is_no_wonder_that_nothing_was_due() {
+    assert_eq!(found(|d| (d.streams[0].scheduled, d.partial) = (0, true)), [("run-partial".to_owned(), Severity::Invalid)]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub struct ReplayOf {
 struct Repeated {
     replayed_as: String,
     slow_above_ns: Option<u64>,
+    slow_again: u64,
 }
 
 impl ReplayOf {
@@ -41,6 +42,12 @@ impl ReplayOf {
     #[must_use]
     pub fn slow_above(&self, stream: &str) -> Option<Nanos> {
         self.of(stream)?.slow_above_ns.map(|ns| Nanos(ns / 1_000 * 1_000))
+    }
+
+    /// Whether no repeat of a slow request of this stream was slow again, though some tell how long they took.
+    #[must_use]
+    pub fn none_was_slow_again(&self, stream: &str) -> bool {
+        self.of(stream).is_some_and(|repeated| repeated.slow_again == 0 && repeated.slow_above_ns.is_some())
     }
 
     fn of(&self, stream: &str) -> Option<&Repeated> {

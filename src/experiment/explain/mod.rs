@@ -2,6 +2,7 @@
 //!
 //! Gathers what `tail` explains: traces, taken apart, and what is known of all requests beside them.
 
+mod again;
 mod error;
 mod foreign;
 mod jaeger;

@@ -16,7 +16,7 @@ use crate::tail::{
 use crate::trace::Why;
 use crate::units::count;
 
-use super::{Answer, ExplainError, Of, Question, Source, by_id, jaeger};
+use super::{Answer, ExplainError, Of, Question, Source, again, by_id, jaeger};
 
 /// So many traces of slow requests are read at most, and so many of others, of each stream; of more a random subset, weighed for it. Enough
 /// for shares to some tenths of a percent, and a bound for the memory.
@@ -28,6 +28,7 @@ const MOST_FETCHED: usize = 2_000;
 
 const FROM_SENDING: &str =
     "these are repeats of a replay: their times count from sending, for what one waits for its turn is the replay's doing";
+
 pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, ExplainError> {
     if path.is_file() && path.file_name().is_none_or(|name| name != result::RUN_FILE) {
         return Err(ExplainError::NoRun { path: path.to_owned() });
@@ -71,15 +72,19 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
         source.subject.slow_seconds = slow_seconds.get(&source.subject.name).cloned().unwrap_or_default();
     }
     let mut answer = Answer::of(sources, &traces, question.above);
+    let of = run.replay_of();
     let partial = run.document.partial.then(|| "the run was broken off: requests that were under way then have no whole trace".to_owned());
     let distrust = run.document.distrust().map(|why| format!("the run's figures are not to be trusted: {why}"));
     for stream in &mut answer.explanation.streams {
         stream.notes.extend(partial.iter().chain(&distrust).cloned());
         if repeats.contains(&stream.name) {
             stream.notes.push(FROM_SENDING.to_owned());
+            if of.as_ref().is_some_and(|of| of.none_was_slow_again(&stream.name)) {
+                stream.notes.push(NONE_AGAIN.to_owned());
+            }
         }
         match stream.verdict {
-            Verdict::TooFew if !repeats.is_empty() => stream.advice = run.replay_of().and_then(|of| more_of_a_replay(&of, &run, stream)),
+            Verdict::TooFew if !repeats.is_empty() => stream.advice = of.as_ref().and_then(|of| more_of_a_replay(of, &run, stream)),
             // The rows of several causes: that a machine is short of something is not the only one here.
             Verdict::Spread if repeats.contains(&stream.name) => stream.advice = Some(MANY_CAUSES.to_owned()),
             _ => {}
@@ -88,6 +93,7 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
     Ok(answer)
 }
 
+const NONE_AGAIN: &str = "none of the slow requests was slow again: what is slow here are typical ones' repeats";
 const MANY_CAUSES: &str = "these are repeats of several requests together, each with its cause: see first what those that are slow by nature \
                            ask for";
 
@@ -103,16 +109,18 @@ fn more_of_a_replay(of: &ReplayOf, run: &StoredRun, stream: &Explained) -> Optio
         };
         return if sampled { Some(explain()) } else { stream.advice.clone() };
     }
+    if of.none_was_slow_again(&stream.name) {
+        return Some(format!("see what slowed the requests then: `tailtrace explain {}`", of.directory));
+    }
     let traced = stream.tail.traced;
     if let Some(slow) = of.slow_above(&stream.name).filter(|slow| traced == 0 && stream.tail.above_ns.is_none_or(|above| above > slow.0)) {
         return Some(format!("let the tail begin where a repeat was slow again: --above {slow}"));
     }
     let times = of.times.saturating_mul(AIM_TRACED).div_ceil(traced.max(1));
     (1..FEWEST_TRACED).contains(&traced).then(|| {
-        format!(
-            "send each more often: `tailtrace replay {} --times {times}`, all else as it was (it had --times {})",
-            of.directory, of.times
-        )
+        let command = again::with_times(&run.document.tool.command, times);
+        let command = command.unwrap_or_else(|| format!("tailtrace replay {} --times {times}", of.directory));
+        format!("send each more often: `{command}` (it had --times {})", of.times)
     })
 }
 

@@ -109,18 +109,24 @@ pub struct ReplayedStream {
     pub typical_median_ns: Option<u64>,
     /// A repeat that took longer than this was slow again: the median of the typical ones and the least margin.
     pub slow_above_ns: Option<u64>,
+    /// How many of the slow requests' repeats were.
+    pub slow_again: u64,
+    /// How many of theirs tell something.
+    pub told: u64,
     /// Where the typical ones come from.
     pub typical_from: TypicalFrom,
-    /// What `explain` says of the repeats that were slow again, against the middle half of all; `null` where their traces are not at hand.
+    /// What `explain` says of the repeats that were slow again, against the middle half of all; `null` where their traces are not at hand,
+    /// and where none of the slow requests' was slow again.
     #[serde(default)]
     pub explained: Option<Explained>,
 }
 
 impl ReplayedStream {
-    /// Where the tail of an explanation begins: at repeats that were slow again. In whole microseconds, for nobody types more.
+    /// Where the tail of an explanation begins: at repeats that were slow again, where those of slow requests are among them. In whole
+    /// microseconds, for nobody types more.
     #[must_use]
     pub fn explain_above(&self) -> Option<Nanos> {
-        self.slow_above_ns.map(|above| Nanos(above / 1_000 * 1_000))
+        self.slow_above_ns.filter(|_| self.slow_again > 0).map(|above| Nanos(above / 1_000 * 1_000))
     }
 }
 
@@ -247,12 +253,16 @@ impl Ended<'_> {
     fn summary(&self) -> ReplayedStream {
         let typical_median_ns = median(&waited(&self.typical));
         let margin = self.of.slow.iter().map(|original| margin_ns(original, self.of)).min();
+        let slow_above_ns = typical_median_ns.zip(margin).map(|(median, margin)| median + margin);
+        let again = waited(&self.repeats[..self.of.slow.len()].concat());
         ReplayedStream {
             stream: self.name.clone(),
             replayed_as: self.replayed_as.clone(),
             median_ns: self.of.median_ns,
             typical_median_ns,
-            slow_above_ns: typical_median_ns.zip(margin).map(|(median, margin)| median + margin),
+            slow_above_ns,
+            slow_again: again.iter().filter(|ns| slow_above_ns.is_some_and(|above| **ns > above)).count() as u64,
+            told: again.len() as u64,
             typical_from: self.of.typical_from,
             explained: None,
         }

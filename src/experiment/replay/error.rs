@@ -7,6 +7,7 @@ use crate::result::ResultError;
 use crate::result::model::ModelError;
 use crate::units::count;
 
+use super::DEFAULT_TIMES;
 use super::plan::KEYS;
 
 /// Why there is no replay.
@@ -50,7 +51,8 @@ pub enum ReplayError {
     },
     /// No verdict would be possible.
     #[error(
-        "--times {times} cannot decide: with {requests} slow and as many typical requests, {fewest} repeats of each are the fewest that can"
+        "--times {times} cannot decide: with {requests} slow and as many typical requests, {fewest} repeats of each are the fewest that can; \
+         write --times {fewest} or more, or leave it out for {DEFAULT_TIMES}"
     )]
     TooFew {
         /// What was asked for.

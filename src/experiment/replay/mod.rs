@@ -37,6 +37,7 @@ pub use verdict::Verdict;
 pub const DEFAULT_TOP: usize = 10;
 /// `--times`: so many repeats of each. Of ten, two may be slowed or spared by chance and the test among ten requests still decides.
 pub const DEFAULT_TIMES: usize = 10;
+
 /// What runs beside the repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

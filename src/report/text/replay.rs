@@ -50,6 +50,8 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, run: &RunDocum
     writeln!(out, "{:<INDENT$}{}", "trust", trust_line(run, paint))?;
     writeln!(out, "{:<INDENT$}{}", "files", replay.run_directory)?;
     out.write_all(labelled_all("trouble", &replay.trouble).as_bytes())?;
+    let again: Vec<String> = replay.streams.iter().filter_map(slow_again).collect();
+    out.write_all(labelled_all("slow again", &again).as_bytes())?;
     let explained: Vec<&Explained> = replay.streams.iter().filter_map(|stream| stream.explained.as_ref()).collect();
     if !explained.is_empty() {
         writeln!(out)?;
@@ -78,6 +80,21 @@ fn can_tell(stream: &ReplayedStream, replay: &ReplayDocument, run: &RunDocument)
         && stream.explained.as_ref().map_or(run.trace.exported > 0 && run.jaeger().is_some(), |explained| {
             matches!(explained.verdict, tail::Verdict::Single | tail::Verdict::Spread)
         })
+}
+
+/// How many of the slow requests' repeats were slow again: what is explained, or why nothing is.
+fn slow_again(stream: &ReplayedStream) -> Option<String> {
+    let above = Nanos(stream.slow_above_ns?).human();
+    let name = &stream.stream;
+    Some(match (stream.slow_again, stream.told) {
+        (_, 0) => return None,
+        (0, told) => format!(
+            "none of the {} of slow requests of {name} took longer than {above}, so that there is nothing to explain: what slowed them was \
+             of that moment",
+            plural(told, "repeat")
+        ),
+        (again, told) => format!("{} of the {} of slow requests of {name} took longer than {above}", count(again), plural(told, "repeat")),
+    })
 }
 
 /// What decides more of them.

@@ -28,6 +28,9 @@ pub struct Stream {
     /// Open or closed.
     #[serde(rename = "loop")]
     pub load_loop: Loop,
+    /// Repeats of a replay, whose times count from sending.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub repeats: bool,
     /// The rate that the scenario asks for, over the whole measured phase; `null` in a closed loop.
     pub asked_per_s: Option<f64>,
     /// Requests that ended ok, over the length of the measured phase.
