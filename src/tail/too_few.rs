@@ -11,6 +11,10 @@ use super::verdict::{Verdict, judge};
 pub const AIM_TRACED: u64 = 16;
 const AIM: f64 = AIM_TRACED as f64;
 
+const DAY_S: f64 = 86_400.0;
+/// Nobody runs a load for longer to get some traces.
+const LONGEST_S: f64 = DAY_S;
+
 /// Where a tail may begin instead, the furthest out first. Further in it would take in typical requests.
 const LOWER: [f64; 10] = [0.999, 0.998, 0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8, 0.75];
 
@@ -39,8 +43,9 @@ fn more_traces(subject: &Subject, groups: &Groups<'_>, above: Above) -> String {
         (0, Above::Quantile(quantile), Some(all)) => all.count() as f64 * (1.0 - quantile),
         (slow, _, _) => slow as f64,
     };
-    let longer = || "take in a longer time".to_owned();
-    let Some(fraction) = subject.sample_fraction.filter(|_| subject.all.is_some()) else { return longer() };
+    let Some(fraction) = subject.sample_fraction.filter(|_| subject.all.is_some()) else {
+        return "take in more of them: saved over a longer time, or from further back (--last)".to_owned();
+    };
     let mut ways = Vec::new();
     if slow >= AIM && fraction < 1.0 {
         let wanted = two_digits_up(AIM / slow).min(1.0);
@@ -52,11 +57,17 @@ fn more_traces(subject: &Subject, groups: &Groups<'_>, above: Above) -> String {
         // What was found says more than what was to be expected, where it says anything.
         let expected = (slow * fraction).max(groups.tail_figures.traced as f64 / 2.0);
         let seconds = two_digits_up((length as f64 / 1e9 * AIM / expected).max(1.0));
+        if seconds > LONGEST_S {
+            return format!(
+                "let the tail begin lower: a run would have to last over {} days to trace {AIM} of them",
+                (seconds / DAY_S) as u64
+            );
+        }
         ways.push(format!("load.duration = \"{seconds}s\""));
     }
     match ways.as_slice() {
         [] if fraction == 0.0 => "nothing is sampled: set trace.sample_fraction".to_owned(),
-        [] => longer(),
+        [] => "run it for longer".to_owned(),
         ways => format!("{} would trace some {AIM} of them", ways.join(" or ")),
     }
 }
@@ -114,6 +125,19 @@ mod tests {
         assert!(higher.verdict == Verdict::TooFew && higher.tail.traced < FEWEST_TRACED, "{}", higher.sentence);
     }
 
+    /// One request above p99.9 at one in 8,000: at such a rate a run of days.
+    #[test]
+    fn where_no_run_is_long_enough_a_lower_beginning_is_advised() {
+        let rare = Subject { sample_fraction: Some(0.000_125), ..sampled(200, 8) };
+        let found = explained(&rare, "p99.99".parse().unwrap());
+        assert_eq!(found.verdict, Verdict::TooFew, "{}", found.sentence);
+        let advice = found.advice.unwrap();
+        assert!(
+            advice.starts_with("let the tail begin lower: a run would have to last over ") && !advice.contains("load.duration"),
+            "{advice}"
+        );
+    }
+
     #[test]
     fn of_a_tail_that_begins_at_a_time_the_percentile_is_a_lower_one() {
         // 40 are of 900 ms and more.
@@ -165,7 +189,7 @@ mod tests {
         let found = explained(&Subject { all: None, sample_fraction: None, ..sampled(200, 8) }, Above::DEFAULT);
         assert_eq!(found.verdict, Verdict::TooFew, "{}", found.sentence);
         let advice = found.advice.unwrap();
-        assert!(advice.starts_with("take in a longer time; the traces at hand are enough for --above p9"), "{advice}");
+        assert!(advice.starts_with("take in more of them: saved over a longer time, or from further back (--last); the traces at hand are enough for --above p9"), "{advice}");
         assert!(advice.contains("where there are 1"), "{advice}");
     }
 

@@ -59,9 +59,14 @@ fn slow(operation: &str, above: Above) -> String {
     }
 }
 
-/// As people type it, where that is short: `50ms`; else as all other times stand here: `12.7 ms`.
+/// As people type it, where that is short: `50ms`, `2.5ms`; else as all other times stand here: `12.7 ms`.
 fn as_typed(time: Nanos) -> String {
-    let typed = time.to_string();
+    let whole = time.to_string();
+    let typed = match time.0 {
+        1_000_000..1_000_000_000 if whole.ends_with("us") => format!("{}ms", time.0 as f64 / 1e6),
+        1_000_000_000.. if whole.ends_with("ms") => format!("{}s", time.0 as f64 / 1e9),
+        _ => whole,
+    };
     if typed.chars().filter(char::is_ascii_digit).count() <= 4 { typed } else { time.human() }
 }
 
@@ -88,7 +93,9 @@ pub(super) fn sentence(subject: &Subject, above: Above, groups: &Groups<'_>, jud
             if traced >= FEWEST_TRACED {
                 return format!("No typical request is traced to hold the {} traced {slow} against", count(traced));
             }
-            let of = if subject.all.is_some() {
+            let of = if subject.all.is_some() && all == 1 {
+                format!("there is 1 of the {slow}, and it is {}", if traced == 1 { "traced" } else { "not traced" })
+            } else if subject.all.is_some() {
                 format!("{traced} of the {} {slow} are traced", count(all))
             } else {
                 format!("there are {traced} {slow}")

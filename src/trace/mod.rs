@@ -44,4 +44,4 @@ pub use propagation::{ContextHeader, ParentContext, Propagation, context_header,
 pub use request::{Finished, Outcome, StreamIdentity, grpc_name};
 pub use server_span::{STANDALONE, ServerSpan, ServerSpanExporter, ServerSpans};
 pub use settings::{Endpoint, Settings, SettingsError, checked_web_url};
-pub use span::RunIdentity;
+pub use span::{MEASURED, RunIdentity};

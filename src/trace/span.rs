@@ -43,6 +43,9 @@ pub(super) struct SpanBuilder {
     streams: Vec<Template>,
 }
 
+/// The attribute of a client span that says whether its request was due in the measured phase.
+pub const MEASURED: &str = "tailtrace.measured";
+
 /// What all spans of one stream share: texts are counted references, so that a span copies none of them.
 #[derive(Debug)]
 struct Template {
@@ -70,7 +73,7 @@ impl SpanBuilder {
         attributes.push(KeyValue::new("tailtrace.sequence", finished.sequence.cast_signed()));
         attributes.push(KeyValue::new("tailtrace.response_ns", finished.response().0.cast_signed()));
         attributes.push(KeyValue::new("tailtrace.lateness_ns", finished.lateness().0.cast_signed()));
-        attributes.push(KeyValue::new("tailtrace.measured", finished.phase_measured));
+        attributes.push(KeyValue::new(MEASURED, finished.phase_measured));
         // An unsampled request comes here after the fact, for it was slow: no chance had brought it here, and its trace holds no
         // span of the server.
         let (chance, why) = decision.sampled.map_or((0.0, OUTLIER), |why| (decision.inclusion_probability, why.as_str()));

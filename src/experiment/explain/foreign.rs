@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::tail::traces::Trace;
+use crate::tail::traces::{Span, Trace};
 use crate::tail::{ClientSpan, FEWEST_TRACED, Places, Subject, Traced, attribute, client_spans};
+
+use crate::trace;
+use crate::units::count;
 
 use super::{Answer, ExplainError, Of, Question, Source};
 
@@ -20,8 +23,13 @@ pub(super) fn explain(traces: &[Trace], whose: &Whose, question: &Question, plac
     check(traces, whose, place)?;
     let mut places = Places::default();
     let mut by_operation: BTreeMap<&str, Source> = BTreeMap::new();
+    let clients = |trace| client_spans(trace, &whose.service, whose.operation.as_deref());
+    // Of a run of tailtrace's own: its warm-up, whose requests no figure counts.
+    let unmeasured = |span: &Span| span.attributes.get(trace::MEASURED).is_some_and(|measured| measured == "false");
+    let warmup = traces.iter().flat_map(clients).filter(|span| unmeasured(span)).count();
+    let only_warmup = traces.iter().flat_map(clients).all(unmeasured);
     for (at, trace) in traces.iter().enumerate() {
-        for client in client_spans(trace, &whose.service, whose.operation.as_deref()) {
+        for client in clients(trace).into_iter().filter(|span| only_warmup || !unmeasured(span)) {
             let source = by_operation.entry(client.name.as_str()).or_default();
             let Ok(attribution) = attribute(trace, ClientSpan::Id(&client.id), &mut places) else {
                 source.subject.oddities.cut += 1;
@@ -51,7 +59,16 @@ pub(super) fn explain(traces: &[Trace], whose: &Whose, question: &Question, plac
         .map(|(operation, source)| named(source, &whose.service, operation))
         .collect();
     sources.sort_by_key(|source| std::cmp::Reverse(source.subject.traced.len()));
-    Ok(Answer::of(sources, traces, question.above))
+    let mut answer = Answer::of(sources, traces, question.above);
+    if warmup > 0 && !only_warmup {
+        let left_out = format!(
+            "of these requests, which tailtrace sent, {} were its warm-up and are left out; `tailtrace explain RUN` knows how the others were \
+             sampled",
+            count(warmup as u64)
+        );
+        answer.explanation.streams.iter_mut().for_each(|stream| stream.notes.push(left_out.clone()));
+    }
+    Ok(answer)
 }
 
 fn named(source: Source, service: &str, operation: &str) -> Source {
@@ -152,6 +169,30 @@ mod tests {
         let search = &answer.explanation.streams[0];
         assert_eq!((search.verdict, search.oddities.cut), (Verdict::TooFew, 15), "{}", search.sentence);
         assert!(search.advice.as_ref().unwrap().starts_with("see first why 15 traces have lost spans"), "{:?}", search.advice);
+    }
+
+    /// Of 240 searches of tailtrace's own the first 40, slow as beginnings are, were its warm-up.
+    #[test]
+    fn the_warm_up_of_a_run_of_tailtraces_own_is_left_out_and_counted() {
+        let of = |from: usize, to: usize, us: u64, measured: &str| {
+            (from..to)
+                .map(|at| {
+                    let mut trace = Trace { id: format!("{:032x}", at + 1), ..sketch(&whole(us + at as u64)) };
+                    trace.spans[0].attributes.insert(trace::MEASURED.to_owned(), measured.to_owned());
+                    trace
+                })
+                .collect::<Vec<_>>()
+        };
+        let whose = Whose { service: "client".to_owned(), operation: None };
+        let question = Question { above: "p90".parse().unwrap(), stream: None };
+        let warmup = of(0, 40, 900_000, "false");
+        let all = [warmup.clone(), of(40, 220, 5_000, "true"), of(220, 240, 100_000, "true")].concat();
+        let answer = explain(&all, &whose, &question, "here").unwrap();
+        let search = &answer.explanation.streams[0];
+        assert_eq!(answer.sources[0].of.len(), 200);
+        assert!(search.notes.iter().any(|note| note.contains("40 were its warm-up and are left out")), "{:?}", search.notes);
+        // Nothing but warm-up is what was asked for.
+        assert_eq!(explain(&warmup, &whose, &question, "here").unwrap().sources[0].of.len(), 40);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub enum TracesError {
         path: PathBuf,
     },
     /// A directory without a file of traces.
-    #[error("none of the {files} files in `{path}` holds traces: expected {FORMATS}")]
+    #[error("{} in `{path}` holds traces: expected {FORMATS}", match files { 0 => "no file".to_owned(), files => format!("none of the {files} files") })]
     NoneIn {
         /// The directory.
         path: PathBuf,

@@ -200,6 +200,8 @@ fn other_files_of_a_directory_are_passed_over_and_a_directory_without_traces_is_
     let (_place, path) = place(&others);
     let error = read(&path).unwrap_err().to_string();
     assert!(error.starts_with("none of the 3 files in ") && error.contains("resourceSpans"), "{error}");
+    let (_empty, path_of_none) = place(&[]);
+    assert!(read(&path_of_none).unwrap_err().to_string().starts_with("no file in `"));
     let error = read(&path.join("run.json")).unwrap_err().to_string();
     assert!(error.contains("run.json` holds no traces: expected OTLP/JSON"), "{error}");
     assert!(message(&read(&path.join("none")).unwrap_err()).contains("none`; name a file or a folder"));

@@ -80,6 +80,15 @@ fn of_no_tail_it_is_said_why_it_is_none() {
 }
 
 #[test]
+fn a_time_is_echoed_as_it_was_typed_where_that_is_short() {
+    for (typed, echoed) in
+        [("50ms", "50ms"), ("2.5ms", "2.5ms"), ("1500ms", "1.5s"), ("800us", "800us"), ("12.7345ms", "12.7 ms"), ("2m", "2m")]
+    {
+        assert_eq!(as_typed(typed.parse().unwrap()), echoed);
+    }
+}
+
+#[test]
 fn of_too_few_it_is_said_how_many_there_are_and_how_many_it_takes() {
     let few = |subject: &Subject| said(subject, P99, Verdict::TooFew, None, &[]);
     let mut subject = requests_of("search");
