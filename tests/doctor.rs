@@ -144,19 +144,55 @@ fn a_doctor_that_is_stopped_while_it_connects_says_so() {
     let output = child.wait_with_output().unwrap();
     let diagnosis: Diagnosis = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     assert_eq!((output.status.code(), diagnosis.first_broken()), (Some(2), None), "{diagnosis:#?}");
-    for name in ["target", "request", "client span", "server spans", "clocks"] {
+    assert_eq!(link(&diagnosis, "target").seen, "no answer yet when the doctor was stopped", "{diagnosis:#?}");
+    for name in ["request", "client span", "server spans", "clocks"] {
         assert_eq!(link(&diagnosis, name).seen, "not looked at: the doctor was stopped", "{diagnosis:#?}");
     }
 }
 
 #[test]
-fn who_listens_and_says_nothing_is_no_collector_and_no_target() {
+fn who_listens_and_says_nothing_is_no_target_and_no_collector() {
     let silent = TcpListener::bind(any()).unwrap();
     let silent = silent.local_addr().unwrap();
-    let collector = doctor(&[format!("trace.endpoint=http://{silent}")]);
-    assert_broken(&collector, "collector", "it is no gRPC server", "4317");
     let target = doctor(&[format!("target.uri=http://{silent}"), "trace.endpoint=built-in".into()]);
     assert_broken(&target, "target", "it is no gRPC server", "19530");
+    assert!(link(&target, "target").seen.ends_with("something listens and says nothing"), "{target:#?}");
+    // It may be one that waits for more: what it makes of a span decides.
+    let collector = doctor(&[format!("trace.endpoint=http://{silent}")]);
+    assert_broken(&collector, "client span", "no OTLP/gRPC endpoint", "trace.endpoint");
+    assert_eq!(link(&collector, "collector").ok, None, "{collector:#?}");
+}
+
+/// The built-in collector shows what it takes without a Jaeger.
+#[test]
+fn a_broken_jaeger_hides_no_spans_that_the_built_in_collector_takes() {
+    let nobody = closed();
+    let diagnosis = doctor(&["trace.endpoint=built-in".into(), format!("trace.jaeger=http://{nobody}")]);
+    assert_broken(&diagnosis, "jaeger", "port closed", "16686");
+    assert_eq!((link(&diagnosis, "client span").ok, link(&diagnosis, "server spans").ok), (Some(true), Some(true)), "{diagnosis:#?}");
+}
+
+/// Milvus's spans do not come to the built-in collector, for ten minutes.
+#[test]
+fn a_doctor_that_waits_at_the_built_in_collector_is_stopped_as_any_other() {
+    let stack = Stack::new(To::Nowhere, Nanos::ZERO);
+    let stop = Stop::default();
+    let settings = DoctorSettings { within: Nanos::from_secs(600), ..settings() };
+    let set = stack.set(&["trace.endpoint=built-in".into(), format!("trace.listen={}", free())]);
+    let mut tell = |link: &Link| {
+        if link.name == "request" {
+            let stop = stop.clone();
+            std::thread::spawn(move || {
+                // The client's own span is there long before.
+                pause(Nanos::from_secs(2));
+                stop.stop();
+            });
+        }
+    };
+    let diagnosis = examine(&plan(&set), &settings, &|_| None, &stop, &mut tell).unwrap();
+    assert_eq!((diagnosis.first_broken(), link(&diagnosis, "client span").ok), (None, Some(true)), "{diagnosis:#?}");
+    assert_eq!(link(&diagnosis, "server spans").seen, "not there yet when the doctor was stopped", "{diagnosis:#?}");
+    stack.end();
 }
 
 #[test]
@@ -217,6 +253,11 @@ fn tls_on_one_side_only_is_named_at_each_end() {
     assert_broken(&doctor(&stack.set(&[secure])), "target", "TLS mismatch", "http://");
     let secure = stack.jaeger(&[]).replace("http:", "https:");
     assert_broken(&doctor(&stack.set(&[secure])), "jaeger", "TLS mismatch", "http://");
+    let grpc = format!("trace.jaeger={}", stack.collector.url());
+    assert_broken(&doctor(&stack.set(&[grpc])), "jaeger", "where spans go in (4317)", "16686");
+    // What speaks HTTP/1 is the wrong port, with TLS or without.
+    let web = format!("target.uri=https://{}", http(|_| "{}".to_owned()));
+    assert_broken(&doctor(&[web, "trace.endpoint=built-in".into()]), "target", "another port of Milvus", "target.uri");
     assert_broken(&doctor(&stack.set(&[format!("trace.jaeger=http://{}", tls_server())])), "jaeger", "TLS mismatch", "https://");
     stack.end();
 }

@@ -296,6 +296,17 @@ fn where_none_was_slow_again_there_is_nothing_to_explain() {
     assert_eq!(by_percentile["advice"], format!("see what slowed the requests then: `tailtrace explain {stored}`"), "{by_percentile:#}");
 }
 
+/// Everything is slow now: that is said, and nobody is told that there was nothing but a moment.
+#[test]
+fn where_typical_requests_are_slow_now_the_verdicts_are_said_to_rest_on_that() {
+    let here = folder("s.toml", SCENARIO);
+    let stored = run_with_a_slow_span(here.path());
+    let (document, shown) = replayed(here.path(), &stored, &["--times", "4", "--load", "none", "--set", "practice.slow_span.fraction=1"]);
+    assert!(shown.contains("changed typical requests of readers take ") && shown.contains("the target is not what it was"), "{shown}");
+    assert!(!shown.contains("of that moment"), "{shown}");
+    assert_eq!(document["streams"][0]["told"], 20, "{document:#}");
+}
+
 /// The load beside the repeats is that of the run: what it waited for is better asked there.
 #[test]
 fn of_the_load_beside_the_repeats_the_run_itself_tells_more() {

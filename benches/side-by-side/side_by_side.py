@@ -40,10 +40,11 @@ LOWEST_PORT, PORTS_TRIED = 10_000, 100
 def free_port():
     """A port that nobody has, below those that the kernel gives out by itself: it stays free until it is used."""
     first_given_out = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in random.sample(range(LOWEST_PORT, first_given_out), PORTS_TRIED):
+    ports = range(LOWEST_PORT, first_given_out)
+    for port in random.sample(ports, min(PORTS_TRIED, len(ports))):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
             return port
-    sys.exit(f"no free port among {PORTS_TRIED} below {first_given_out}")
+    sys.exit(f"no free port from {LOWEST_PORT} to {first_given_out}, where the kernel begins to give them out (ip_local_port_range)")
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::now;
@@ -70,7 +71,11 @@ pub(super) fn stop_on_signal() -> Result<Stop, CliError> {
 
 /// A second Ctrl-C: somebody does not want to wait. No file is written any more; what was written stays readable, as partial.
 fn end_at_once() {
-    // Past the lock of standard error: who holds it may be waiting for a reader.
-    let _ = rustix::io::write(std::io::stderr(), b"\nended at once, at the second signal; what was written until now stays\n");
+    // Past the lock of standard error, and only where somebody reads it: a word must not keep the process from ending.
+    let stderr = io::stderr();
+    let mut writable = [PollFd::new(&stderr, PollFlags::OUT)];
+    if poll(&mut writable, Some(&Timespec::default())).is_ok_and(|ready| ready > 0) {
+        let _ = rustix::io::write(&stderr, b"\nended at once, at the second signal; what was written until now stays\n");
+    }
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }

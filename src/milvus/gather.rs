@@ -1,4 +1,4 @@
-//! Gathers what is written within one turn of the runtime and writes it with one system call.
+//! Gathers what is written within two turns of the runtime and writes it with one system call.
 //!
 //! HTTP/2 under tonic hands every larger DATA frame to the transport by itself, so that every request costs a system call
 //! (56 % of the CPU of a request, measured). This transport takes what is written into a buffer and lets a small task on the

@@ -40,6 +40,12 @@ pub enum ResultError {
         /// The stream.
         stream: String,
     },
+    /// A file where a run should be.
+    #[error("`{path}` is no run directory; name one, such as results/20260301T093000Z-quickstart-1f6c2a90, or the run.json in it")]
+    NoRun {
+        /// What was named.
+        path: PathBuf,
+    },
     /// A file of the run cannot be read.
     #[error("cannot read `{path}`; name a run directory, such as results/20260301T093000Z-quickstart-1f6c2a90")]
     Read {

@@ -139,7 +139,11 @@ impl StoredRun {
 /// Reads the run in `path`: its directory, or the `run.json` in it. A run that was killed is read as far as it came, and its
 /// document says that it is partial.
 pub fn read(path: &Path) -> Result<StoredRun, ResultError> {
-    let directory = if path.file_name().is_some_and(|name| name == RUN_FILE) { path.parent().unwrap_or(Path::new(".")) } else { path };
+    let names_document = path.file_name().is_some_and(|name| name == RUN_FILE);
+    if path.is_file() && !names_document {
+        return Err(ResultError::NoRun { path: path.to_owned() });
+    }
+    let directory = if names_document { path.parent().unwrap_or(Path::new(".")) } else { path };
     let file = directory.join(RUN_FILE);
     let text = std::fs::read_to_string(&file).map_err(ResultError::read(&file))?;
     let mut document = RunDocument::from_json(&text).map_err(|source| ResultError::Document { path: file, source })?;

@@ -23,7 +23,9 @@ pub struct ReplayOf {
 struct Repeated {
     replayed_as: String,
     slow_above_ns: Option<u64>,
-    slow_again: u64,
+    // Not known of replays of earlier versions.
+    slow_again: Option<u64>,
+    told: Option<u64>,
 }
 
 impl ReplayOf {
@@ -47,7 +49,7 @@ impl ReplayOf {
     /// Whether no repeat of a slow request of this stream was slow again, though some tell how long they took.
     #[must_use]
     pub fn none_was_slow_again(&self, stream: &str) -> bool {
-        self.of(stream).is_some_and(|repeated| repeated.slow_again == 0 && repeated.slow_above_ns.is_some())
+        self.of(stream).is_some_and(|repeated| repeated.slow_again == Some(0) && repeated.told.is_some_and(|told| told > 0))
     }
 
     fn of(&self, stream: &str) -> Option<&Repeated> {

@@ -34,14 +34,14 @@ impl Overrides {
         Self { seed: if given { self.seed } else { seed }, ..self }
     }
 
-    /// Whether they put another target in the place of the built-in one and say nothing of it: its settings stand in the file or the plan,
-    /// where no override can take them out.
-    fn leave_the_practice_target(&self) -> bool {
-        let keys = || self.set.iter().filter_map(|set| set.split_once('=')).map(|(key, value)| (key.trim(), value.trim()));
-        keys().any(|(key, value)| key == "target.uri" && value.trim_matches('"') != "practice")
-            && !keys().any(|(key, _)| key.split('.').next() == Some("practice"))
+    /// Whether they set anything of the built-in target's.
+    fn speak_of_practice(&self) -> bool {
+        self.set.iter().any(|set| set.split(['=', '.']).next().is_some_and(|key| key.trim() == PRACTICE))
     }
 }
+
+/// The built-in target, and the table of its settings.
+const PRACTICE: &str = "practice";
 
 /// No scenario is longer: what is, is another file taken for one.
 const LONGEST: u64 = 1 << 20;
@@ -119,16 +119,15 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
     typed.extend(overrides.seed.map(|seed| format!("--seed {seed}")));
     let located = |fault| ScenarioError::from(Box::new(Diagnostic::new(fault, origin, text, &typed)));
     let mut root = Node::parse(text).map_err(located)?;
+    let was_practice = targets_practice(&root);
     for (index, set) in overrides.set.iter().enumerate() {
         apply(&mut root, set, index).map_err(located)?;
     }
     if let Some(seed) = overrides.seed {
         apply_number(&mut root, "seed", seed, overrides.set.len());
     }
-    if overrides.leave_the_practice_target()
-        && let Value::Table(entries) = &mut root.value
-    {
-        entries.retain(|entry| entry.key != "practice");
+    if was_practice && !targets_practice(&root) && !overrides.speak_of_practice() {
+        leave_practice(&mut root);
     }
     let point = root.place.clone();
     let mut file = ScenarioFile::deserialize(Decoder { node: &root, path: &Path::Root, point: &point }).map_err(located)?;
@@ -139,6 +138,18 @@ pub fn parse(text: &str, origin: &str, overrides: &Overrides) -> Result<Plan, Sc
         let place = root.place_of(&problem.path, problem.of_key);
         located(Fault { help: problem.help, ..Fault::at(place, problem.message) })
     })
+}
+
+/// Whether the target is the built-in one.
+fn targets_practice(root: &Node) -> bool {
+    root.entry("target").and_then(|target| target.node.text("uri")) == Some(PRACTICE)
+}
+
+/// Takes the built-in target's settings out: they stand in the file or the plan, where no override can take them out.
+fn leave_practice(root: &mut Node) {
+    if let Value::Table(entries) = &mut root.value {
+        entries.retain(|entry| entry.key != PRACTICE);
+    }
 }
 
 /// A plan that was stored in this run directory, with overrides: read as if it had been typed, so that errors show what is wrong in it.

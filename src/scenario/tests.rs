@@ -179,7 +179,10 @@ fn practice_keys_stand_only_beside_the_practice_target() {
     let text = format!("{RIGHT}[practice]\nservers = 1\n");
     let with = |set: &[&str]| parse(&text, "s.toml", &Overrides { set: set.iter().map(|set| (*set).to_owned()).collect(), seed: None });
     assert!(with(&["target.uri=http://milvus:19530"]).unwrap().practice.is_none());
-    assert!(with(&["target.uri=practice"]).unwrap().practice.is_some());
+    assert!(with(&["target={ uri = \"http://milvus:19530\" }"]).unwrap().practice.is_none());
+    for stays in [&["target.uri=practice"][..], &["target.uri='practice'"], &["target.uri=http://milvus:19530", "target.uri=practice"]] {
+        assert_eq!(with(stays).unwrap().practice.unwrap().servers, with(&[]).unwrap().practice.unwrap().servers, "{stays:?}");
+    }
     let both = with(&["target.uri=http://milvus:19530", "practice.servers=3"]).unwrap_err().to_string();
     assert!(both.contains("[practice] is for the built-in target"), "{both}");
 }

@@ -62,8 +62,8 @@ const CATALOGUE: [(&[Name], Known); 18] = [
         &[Is("Delegator-waitTSafe")],
         Known {
             meaning: "waiting for the consistency level's timestamp",
-            advice: "search with consistency bounded or eventually where answers may lag behind writes; otherwise look at what delays the \
-                     time ticks: the message queue, the load of writes, proxy.timeTickInterval",
+            advice: "where consistency is strong: search with consistency bounded or eventually if answers may lag behind writes; otherwise look at what \
+                     delays the time ticks: the message queue, the load of writes, proxy.timeTickInterval",
         },
     ),
     (

@@ -150,7 +150,7 @@ fn explain_one(subject: &Subject, above: Above, groups: Option<Groups<'_>>, of_o
     let judged = judge(subject, &groups, above, &explained.rows);
     explained.verdict = judged.verdict;
     explained.sentence = words::sentence(subject, above, &groups, &judged, &explained.rows);
-    explained.advice = words::advice(subject, above, &groups, &judged);
+    explained.advice = words::advice(subject, above, &groups, &judged, &explained.rows);
     if let Some(place) = &judged.named {
         let typical = explained.rows.iter().find(|row| row.place == *place).map_or(0, |row| row.typical_self_ns);
         explained.what_if = what_if(subject, &groups, place, typical);

@@ -11,9 +11,8 @@ use super::verdict::{Verdict, judge};
 pub const AIM_TRACED: u64 = 16;
 const AIM: f64 = AIM_TRACED as f64;
 
-const DAY_S: f64 = 86_400.0;
-/// Nobody runs a load for longer to get some traces.
-const LONGEST_S: f64 = DAY_S;
+/// A day, in s: nobody runs a load for longer to get some traces.
+const LONGEST_S: f64 = 86_400.0;
 
 /// Where a tail may begin instead, the furthest out first. Further in it would take in typical requests.
 const LOWER: [f64; 10] = [0.999, 0.998, 0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8, 0.75];
@@ -44,7 +43,7 @@ fn more_traces(subject: &Subject, groups: &Groups<'_>, above: Above) -> String {
         (slow, _, _) => slow as f64,
     };
     let Some(fraction) = subject.sample_fraction.filter(|_| subject.all.is_some()) else {
-        return "take in more of them: saved over a longer time, or from further back (--last)".to_owned();
+        return "take in more of them, from a longer time".to_owned();
     };
     let mut ways = Vec::new();
     if slow >= AIM && fraction < 1.0 {
@@ -57,13 +56,12 @@ fn more_traces(subject: &Subject, groups: &Groups<'_>, above: Above) -> String {
         // What was found says more than what was to be expected, where it says anything.
         let expected = (slow * fraction).max(groups.tail_figures.traced as f64 / 2.0);
         let seconds = two_digits_up((length as f64 / 1e9 * AIM / expected).max(1.0));
-        if seconds > LONGEST_S {
-            return format!(
-                "let the tail begin lower: a run would have to last over {} days to trace {AIM} of them",
-                (seconds / DAY_S) as u64
-            );
+        if seconds <= LONGEST_S {
+            ways.push(format!("load.duration = \"{seconds}s\""));
+        } else if ways.is_empty() {
+            let days = (seconds / LONGEST_S).ceil();
+            return format!("let the tail begin lower: at this trace.sample_fraction a run traces {AIM} of them in some {days} days");
         }
-        ways.push(format!("load.duration = \"{seconds}s\""));
     }
     match ways.as_slice() {
         [] if fraction == 0.0 => "nothing is sampled: set trace.sample_fraction".to_owned(),
@@ -132,10 +130,14 @@ mod tests {
         let found = explained(&rare, "p99.99".parse().unwrap());
         assert_eq!(found.verdict, Verdict::TooFew, "{}", found.sentence);
         let advice = found.advice.unwrap();
-        assert!(
-            advice.starts_with("let the tail begin lower: a run would have to last over ") && !advice.contains("load.duration"),
-            "{advice}"
-        );
+        let days = "let the tail begin lower: at this trace.sample_fraction ";
+        assert!(advice.starts_with(days) && !advice.contains("load.duration"), "{advice}");
+        // Where there are enough slow ones to sample, that is what is advised, and no run of days beside it.
+        let mut unsampled = Subject { sample_fraction: Some(0.000_01), ..sampled(200, 8) };
+        unsampled.traced.retain(|one| one.response_ns < Nanos::from_millis(100).0);
+        let found = explained(&unsampled, Above::Time(Nanos::from_millis(897)));
+        let advice = found.advice.unwrap();
+        assert!(advice.starts_with("trace.sample_fraction = 0.4 would trace some 16 of them"), "{advice}");
     }
 
     #[test]
@@ -189,7 +191,7 @@ mod tests {
         let found = explained(&Subject { all: None, sample_fraction: None, ..sampled(200, 8) }, Above::DEFAULT);
         assert_eq!(found.verdict, Verdict::TooFew, "{}", found.sentence);
         let advice = found.advice.unwrap();
-        assert!(advice.starts_with("take in more of them: saved over a longer time, or from further back (--last); the traces at hand are enough for --above p9"), "{advice}");
+        assert!(advice.starts_with("take in more of them, from a longer time; the traces at hand are enough for --above p9"), "{advice}");
         assert!(advice.contains("where there are 1"), "{advice}");
     }
 

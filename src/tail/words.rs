@@ -11,7 +11,7 @@ use super::groups::{Groups, TYPICAL_TO, Thresholds};
 use super::representative::{About, Difference};
 use super::subject::Subject;
 use super::too_few;
-use super::verdict::{FEWEST_TRACED, FLOOR_SPREADS, Immaterial, Judged, Verdict};
+use super::verdict::{FEWEST_TRACED, FLOOR_SPREADS, Immaterial, Judged, NAMED_SHARE, Verdict};
 
 /// So many places are named of a tail that is spread, where they hold at least [`NAMED_OF_MANY`].
 const MOST_NAMED: usize = 4;
@@ -67,7 +67,7 @@ fn as_typed(time: Nanos) -> String {
         1_000_000_000.. if whole.ends_with("ms") => format!("{}s", time.0 as f64 / 1e9),
         _ => whole,
     };
-    if typed.chars().filter(char::is_ascii_digit).count() <= 4 { typed } else { time.human() }
+    if typed.chars().filter(char::is_ascii_digit).count() <= 3 { typed } else { time.human() }
 }
 
 /// The name, and after a colon what is known of it.
@@ -108,7 +108,7 @@ pub(super) fn sentence(subject: &Subject, above: Above, groups: &Groups<'_>, jud
 fn spread(slow: &str, rows: &[Row]) -> String {
     let large = rows.iter().filter(|row| row.share.is_some_and(|share| share >= NAMED_OF_MANY)).take(MOST_NAMED);
     let parts: Vec<String> = large.map(|row| format!("{} {}", share(row), row.place.span)).collect();
-    if rows.first().and_then(|row| row.share).is_some_and(|share| share >= super::verdict::NAMED_SHARE) {
+    if rows.first().and_then(|row| row.share).is_some_and(|share| share >= NAMED_SHARE) {
         return format!("What {slow} take longer is not shown to lie in one place: {}; more traces would tell", parts.join(", "));
     }
     format!("What {slow} take longer is spread over many places, as when they compete for a machine: {}", parts.join(", "))
@@ -118,6 +118,9 @@ fn none(slow: &str, subject: &Subject, groups: &Groups<'_>, why: Option<Immateri
     let mean = |group: &super::Group| group.all_mean_ns.or(group.mean_ns).unwrap_or_default();
     let (tail, typical) = (mean(&groups.tail_figures), mean(&groups.typical_figures));
     let longer = time(tail.saturating_sub(typical));
+    // The table below is of the traced ones.
+    let traced = groups.tail_figures.mean_ns.unwrap_or_default().saturating_sub(groups.typical_figures.mean_ns.unwrap_or_default());
+    let longer = if time(traced) == longer { longer } else { format!("{longer} (the traced ones {})", time(traced)) };
     match why {
         Some(Immaterial::Empty) | None => format!("No tail: there are no {slow}"),
         Some(Immaterial::Most) => format!(
@@ -146,15 +149,22 @@ fn none(slow: &str, subject: &Subject, groups: &Groups<'_>, why: Option<Immateri
 }
 
 /// What to do about it.
-pub(super) fn advice(subject: &Subject, above: Above, groups: &Groups<'_>, judged: &Judged) -> Option<String> {
+pub(super) fn advice(subject: &Subject, above: Above, groups: &Groups<'_>, judged: &Judged, rows: &[Row]) -> Option<String> {
     match judged.verdict {
         Verdict::Single => judged.named.as_ref().and_then(|place| known(&place.span)).map(|known| known.advice.to_owned()),
+        // A part holds enough of it, and is not shown to.
+        Verdict::Spread if rows.first().and_then(|row| row.share).is_some_and(|share| share >= NAMED_SHARE) => {
+            Some("trace more of them: a higher trace.sample_fraction, or a longer time".to_owned())
+        }
         Verdict::Spread => Some(
             "no single part is to blame: look at what all parts share (CPU, memory, other load on the machine, garbage collection), and at \
              the rate"
                 .to_owned(),
         ),
-        Verdict::None => None,
+        Verdict::None => match judged.immaterial {
+            Some(Immaterial::Floor(_)) => Some("repeat it on a quieter machine: this one's own scatter hides tails of that size".to_owned()),
+            _ => None,
+        },
         Verdict::TooFew => Some(too_few::advice(subject, groups, above)),
     }
 }

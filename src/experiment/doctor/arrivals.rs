@@ -55,10 +55,13 @@ impl Arrivals {
     /// The spans of a trace that have arrived so far, and whether spans of other traces have; `None` where the doctor was told to stop
     /// before that was known.
     pub(super) fn of(&self, trace_id: &str, waits: &Waits<'_>) -> Option<(Trace, bool)> {
+        if waits.stop().is_stopped() {
+            return None;
+        }
         let Self::Jaeger(jaeger) = self else { return Some(self.at_once(trace_id)) };
         // Whether it can be asked has been looked at before; what it does not have yet may come.
         let (jaeger, id) = (jaeger.clone(), trace_id.to_owned());
-        waits.of_blocking(move || jaeger.traces(&[&id]).unwrap_or_default()).map(|found| of(trace_id, found))
+        waits.of_blocking(move || jaeger.traces(&[&id]).unwrap_or_default()).map(|found| own_and_others(trace_id, found))
     }
 
     /// The same within [`AT_ONCE`], whoever waits.
@@ -74,7 +77,7 @@ impl Arrivals {
             }
             Self::Nowhere => Vec::new(),
         };
-        of(trace_id, found)
+        own_and_others(trace_id, found)
     }
 
     /// Where exporters send; of a Jaeger nothing.
@@ -109,7 +112,7 @@ impl Arrivals {
 }
 
 /// All spans of one trace, and whether there are other traces.
-fn of(trace_id: &str, found: Vec<Trace>) -> (Trace, bool) {
+fn own_and_others(trace_id: &str, found: Vec<Trace>) -> (Trace, bool) {
     let (own, others): (Vec<Trace>, Vec<Trace>) = found.into_iter().partition(|trace| trace.id == trace_id);
     let spans = own.into_iter().flat_map(|trace| trace.spans).collect();
     (Trace { id: trace_id.to_owned(), spans }, !others.is_empty())

@@ -8,7 +8,7 @@ use crate::units::{Causes, Nanos};
 
 use super::link::Link;
 use super::speech::Speech;
-use super::{DEFAULT_WITHIN, TRACE_SETTINGS};
+use super::{CLIENT_SPAN, COLLECTOR, DEFAULT_WITHIN, TRACE_SETTINGS};
 
 /// OpenTelemetry's exporters send a batch so often, where nothing else is set.
 const BATCH_EVERY: Nanos = Nanos::from_secs(5);
@@ -19,11 +19,6 @@ const CLOCKS: Nanos = Nanos::from_millis(10);
 
 /// Why an address gives no answer at all, not even that nobody listens.
 const NO_WAY: &str = "out of reach: nothing answers at that address, or no network leads there";
-
-/// Something listens, and does not speak.
-const SAYS_NOTHING: &str = "something listens and says nothing";
-/// What that is.
-const NO_GRPC: &str = "what listens there does not answer: it is no gRPC server, or one that is still starting";
 
 /// The host and port of a URL whose host was checked where the scenario was read.
 pub(super) fn host_and_port(url: &str, default: u16) -> (String, u16) {
@@ -37,7 +32,7 @@ fn tls_mismatch(who: &str, url: &str, secure: bool, speech: &Speech) -> Option<(
     match speech {
         Speech::Tls if !secure => Some(("it speaks TLS", format!("TLS mismatch: the {who} wants TLS, and {url} begins with http"))),
         Speech::Http2 | Speech::Http1 if secure => {
-            Some(("it speaks without TLS", format!("TLS mismatch: {url} begins with https, and the {who} has no TLS")))
+            Some(("it speaks without TLS", format!("TLS mismatch: {url} begins with https, and what listens there has no TLS")))
         }
         _ => None,
     }
@@ -47,7 +42,7 @@ fn tls_mismatch(who: &str, url: &str, secure: bool, speech: &Speech) -> Option<(
 pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
     let broken = |seen: &str, cause: &str, fix: &str| Some(Link::broken("target", format!("{uri}: {seen}"), cause, fix));
     let secure = uri.starts_with("https:");
-    if let Some((seen, cause)) = tls_mismatch("target", "`target.uri`", secure, speech) {
+    if let Some((seen, cause)) = tls_mismatch("target", "`target.uri`", secure, speech).filter(|_| *speech != Speech::Http1) {
         let fix = if secure {
             "write http://… in `target.uri`, or turn TLS on in milvus.yaml: common.security.tlsMode: 1"
         } else {
@@ -73,8 +68,6 @@ pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
             "another port of Milvus or another service: gRPC is on 19530 as a rule, 9091 is for metrics",
             "correct the port in `target.uri`",
         ),
-        // A server without TLS speaks first; one with TLS may ask for a name before it does.
-        Speech::Silent if !secure => Some(no_milvus(uri, SAYS_NOTHING, speech)),
         Speech::Tls | Speech::Http2 | Speech::Silent => None,
     }
 }
@@ -82,7 +75,10 @@ pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
 /// The target, to which there is a connection and no client.
 pub(super) fn no_milvus(uri: &str, why: &str, speech: &Speech) -> Link {
     let (cause, fix) = if *speech == Speech::Silent {
-        (NO_GRPC, "wait until it is up, or correct the port in `target.uri`: 19530 as a rule")
+        (
+            "what listens there does not answer: it is no gRPC server, or one that is still starting",
+            "wait until it is up, or correct the port in `target.uri`: 19530 as a rule",
+        )
     } else {
         (
             "it answers, but not as a Milvus lets this client in",
@@ -94,9 +90,9 @@ pub(super) fn no_milvus(uri: &str, why: &str, speech: &Speech) -> Link {
 
 /// The collector, by what listens there. `jaeger` is the Jaeger that answers beside it, if one does.
 pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Link {
-    let broken = |seen: &str, cause: &str, fix: &str| Link::broken("collector", format!("{url}: {seen}"), cause, fix);
+    let broken = |seen: &str, cause: &str, fix: &str| Link::broken(COLLECTOR, format!("{url}: {seen}"), cause, fix);
     let secure = url.starts_with("https:");
-    if let Some((seen, cause)) = tls_mismatch("collector", "the endpoint", secure, speech) {
+    if let Some((seen, cause)) = tls_mismatch("collector", "the endpoint", secure, speech).filter(|_| *speech != Speech::Http1) {
         let own = if secure { "http" } else { "https" };
         return broken(
             seen,
@@ -132,12 +128,12 @@ pub(super) fn collector(url: &str, speech: &Speech, jaeger: Option<&str>) -> Lin
             "wrong endpoint: that is OTLP over HTTP (4318 as a rule) or another service, and spans go by gRPC",
             "write the gRPC port in `trace.endpoint`: http://…:4317",
         ),
-        Speech::Silent if !secure => {
-            broken(SAYS_NOTHING, &format!("wrong endpoint: {NO_GRPC}"), "wait until it is up, or correct `trace.endpoint`: 4317 as a rule")
+        Speech::Http2 => Link::holds(COLLECTOR, format!("{url}: an HTTP/2 server listens, as gRPC needs one")),
+        Speech::Tls => Link::holds(COLLECTOR, format!("{url}: a server with TLS listens")),
+        // What stands before a server and tells protocols apart may wait for more before it lets it speak.
+        Speech::Silent => {
+            Link::unknown(COLLECTOR, format!("{url}: something listens and says nothing; whether it takes spans the client span tells"))
         }
-        Speech::Http2 => Link::holds("collector", format!("{url}: an HTTP/2 server listens, as gRPC needs one")),
-        Speech::Tls => Link::holds("collector", format!("{url}: a server with TLS listens")),
-        Speech::Silent => Link::holds("collector", format!("{url}: something listens; whether it takes spans the client span tells")),
     }
 }
 
@@ -165,6 +161,11 @@ pub(super) fn jaeger(url: &str, error: &JaegerError, speech: &Speech) -> Link {
         (Speech::OutOfReach(why), _) => {
             broken(&format!("no connection ({why})"), NO_WAY, "correct the host in `trace.jaeger`, or see to the network and its firewalls")
         }
+        (Speech::Http2, _) => broken(
+            "it speaks HTTP/2, as gRPC does, and not HTTP/1",
+            "another port of Jaeger, where spans go in (4317), or another service",
+            "correct the port in `trace.jaeger`: 16686 as a rule, that of its web page",
+        ),
         (_, JaegerError::Untrusted { next, source, .. }) => broken(
             &format!("its certificate is not good for that URL ({source})"),
             "TLS without trust between this machine and Jaeger",
@@ -246,7 +247,7 @@ pub(super) fn client_span(url: &str, why: Option<&str>) -> Link {
     } else {
         "correct `trace.endpoint`: the gRPC port of the collector, 4317 as a rule"
     };
-    Link::broken("client span", format!("not taken by {url}: {why}"), cause, fix)
+    Link::broken(CLIENT_SPAN, format!("not taken by {url}: {why}"), cause, fix)
 }
 
 /// What is known where the server's spans did not come.

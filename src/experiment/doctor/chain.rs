@@ -4,7 +4,7 @@ use crate::clock::{Anchor, Clock, SystemClock};
 use crate::experiment::standing::Standing;
 use crate::milvus::{Address, Client, KNOCK_METHOD, has_collection, version};
 use crate::scenario::Plan;
-use crate::tail::jaeger::{Jaeger, LARGEST};
+use crate::tail::jaeger::{Jaeger, JaegerError, LARGEST};
 use crate::tail::management::{self, MANAGEMENT_PORT, TraceSettings};
 use crate::trace::{
     Decider, Decision, Destination, Endpoint, Environment, Finished, Outcome, Propagation, STANDALONE, ServerSpanExporter, context_header,
@@ -17,16 +17,16 @@ use super::link::{Diagnosis, Link};
 use super::links::Links;
 use super::speech::{Speech, listen_to};
 use super::waits::Waits;
-use super::{DoctorSettings, RunError};
+use super::{CLIENT_SPAN, DoctorSettings, JAEGER, RunError};
 
 /// How long one call may take.
 pub(super) const CALL: Nanos = Nanos::from_secs(5);
+/// How long one that said nothing has to connect all the same.
+const AFTER_SILENCE: Nanos = Nanos::from_secs(2);
 /// How often is looked whether spans have arrived.
 pub(super) const LOOK: Nanos = Nanos::from_millis(200);
 /// How long the practice target's last spans may take.
 const SPANS_WITHIN: Nanos = Nanos::from_secs(2);
-/// Of what comes after it.
-pub(super) const STOPPED: &str = "not looked at: the doctor was stopped";
 
 pub(super) struct Chain<'a> {
     pub(super) plan: &'a Plan,
@@ -98,7 +98,7 @@ impl<'a> Chain<'a> {
             let _ = exporter.finish(SPANS_WITHIN);
         }
         arrivals.end();
-        self.waits.end();
+        self.waits.end()?;
         result?;
         Ok(Diagnosis::new(self.links.into_all(), self.trace_id, self.notes))
     }
@@ -124,15 +124,18 @@ impl<'a> Chain<'a> {
             *arrivals = Arrivals::Jaeger(jaeger);
         }
         self.propagation();
-        let broken = self.links.is_broken();
+        // Spans that the built-in collector takes are seen without a Jaeger.
+        let broken = self.links.is_broken(matches!(endpoint, Endpoint::BuiltIn).then_some(JAEGER));
         let Some(client) = client.filter(|_| !broken) else {
-            let why = if broken { "not looked at: a link before it is broken" } else { STOPPED };
-            self.links.unknown(&["request", "client span", "server spans", "clocks"], why);
+            let rest = ["request", CLIENT_SPAN, "server spans", "clocks"];
+            if broken {
+                self.links.unknown(&rest, "not looked at: a link before it is broken");
+            } else {
+                self.links.interrupted(&rest);
+            }
             return Ok(());
         };
         let Some(sent) = self.request(client) else {
-            let why = if self.links.is_broken() { "not looked at: the request failed" } else { STOPPED };
-            self.links.unknown(&["client span", "server spans", "clocks"], why);
             return Ok(());
         };
         let known = Known { url, settings, services: services.unwrap_or_default() };
@@ -144,7 +147,7 @@ impl<'a> Chain<'a> {
         let host = host.to_owned();
         let speech = self.waits.of_blocking(move || listen_to(&host, port));
         if speech.is_none() {
-            self.links.unknown(&[link], STOPPED);
+            self.links.interrupted(&[link]);
         }
         speech
     }
@@ -161,14 +164,21 @@ impl<'a> Chain<'a> {
             self.links.push(link);
             return None;
         }
-        let connected = self.waits.of(async {
+        let connecting = async {
             let mut client = standing.connection().client().await.map_err(|error| Causes(&error).to_string())?;
             let version = version(&mut client, CALL).await.map_err(|failure| format!("{}: {}", failure.outcome, failure.reason))?;
             Ok::<_, String>((client, version))
-        });
+        };
+        let connected = if speech == Speech::Silent {
+            // It has been given time already.
+            let silent = |_| Err("something listens and says nothing".to_owned());
+            self.waits.of(async { tokio::time::timeout(AFTER_SILENCE.as_duration(), connecting).await.unwrap_or_else(silent) })
+        } else {
+            self.waits.of(connecting)
+        };
         match connected {
             None => {
-                self.links.unknown(&["target"], STOPPED);
+                self.links.interrupted(&["target"]);
                 None
             }
             Some(Ok((client, version))) => {
@@ -190,7 +200,7 @@ impl<'a> Chain<'a> {
         let url = self.settings.management.clone().unwrap_or_else(|| format!("http://{host}:{MANAGEMENT_PORT}"));
         let asked = url.clone();
         let Some(settings) = self.waits.of_blocking(move || management::trace_settings(&asked)) else {
-            self.links.unknown(&[super::TRACE_SETTINGS], STOPPED);
+            self.links.interrupted(&[super::TRACE_SETTINGS]);
             return None;
         };
         self.links.push(causes::trace_settings(settings.as_ref(), &url, goes_to));
@@ -207,16 +217,20 @@ impl<'a> Chain<'a> {
         });
         match asked {
             Ok(Some((jaeger, services))) => {
-                self.links.push(Link::holds("jaeger", format!("{url} answers; {} services have spans", services.len())));
+                self.links.push(Link::holds(JAEGER, format!("{url} answers; {} services have spans", services.len())));
                 Some((jaeger, services))
             }
             Ok(None) => {
-                self.links.unknown(&["jaeger"], STOPPED);
+                self.links.interrupted(&[JAEGER]);
                 None
             }
             Err(error) => {
-                let (host, port) = host_and_port(&url, 80);
-                let speech = self.listen("jaeger", &host, port)?;
+                if let JaegerError::Slow { .. } = error {
+                    self.links.push(causes::jaeger(&url, &error, &Speech::Silent));
+                    return None;
+                }
+                let (host, port) = host_and_port(&url, if url.starts_with("https:") { 443 } else { 80 });
+                let speech = self.listen(JAEGER, &host, port)?;
                 self.links.push(causes::jaeger(&url, &error, &speech));
                 None
             }
@@ -262,7 +276,7 @@ impl<'a> Chain<'a> {
             (sent, answer, clock.now())
         });
         let Some((sent, answer, done)) = asked else {
-            self.links.unknown(&["request"], STOPPED);
+            self.links.interrupted(&["request", CLIENT_SPAN, "server spans", "clocks"]);
             return None;
         };
         let took = done.since(sent).human();
@@ -279,6 +293,7 @@ impl<'a> Chain<'a> {
                     "the target refuses the request",
                     "see `target.token_env` and `target.database`, and Milvus's log",
                 ));
+                self.links.unknown(&[CLIENT_SPAN, "server spans", "clocks"], "not looked at: the request failed");
                 return None;
             }
         }

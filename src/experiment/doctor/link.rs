@@ -46,8 +46,10 @@ pub struct Diagnosis {
 
 impl Diagnosis {
     pub(super) fn new(links: Vec<Link>, trace_id: Option<String>, notes: Vec<String>) -> Self {
-        // Trace settings that a server does not offer are no gap: its spans prove more.
-        let open = |link: &Link| link.ok.is_none() && link.name != super::TRACE_SETTINGS;
+        // Trace settings that a server does not offer are no gap: its spans prove more. As the client's span does of its collector.
+        let taken = links.iter().any(|link| link.name == super::CLIENT_SPAN && link.ok == Some(true));
+        let proven = |link: &Link| link.name == super::TRACE_SETTINGS || (link.name == super::COLLECTOR && taken);
+        let open = |link: &Link| link.ok.is_none() && !proven(link);
         let whole = links.iter().all(|link| link.ok != Some(false) && !open(link));
         Self { whole, links, trace_id, notes }
     }

@@ -27,6 +27,12 @@ pub use link::{Diagnosis, Link};
 
 /// The link that a server may not offer.
 const TRACE_SETTINGS: &str = "trace settings";
+/// The link without which the built-in collector does.
+const JAEGER: &str = "jaeger";
+/// The link that may say nothing of itself …
+const COLLECTOR: &str = "collector";
+/// … where this one proves it.
+const CLIENT_SPAN: &str = "client span";
 
 /// `--within`: how long spans may take to arrive. OpenTelemetry's exporters send a batch every five seconds, Jaeger's storage takes its
 /// time.

@@ -9,8 +9,9 @@ use crate::trace::{Decision, Destination, ExportSettings, Exporter, RunIdentity,
 use super::RunError;
 use super::arrivals::Arrivals;
 use super::causes::{self, Missing};
-use super::chain::{CALL, Chain, Known, LOOK, STOPPED, Sent};
+use super::chain::{CALL, Chain, Known, LOOK, Sent};
 use super::link::Link;
+use super::links::STOPPED;
 
 /// Services that a Milvus has spans under: standalone, or its roles in a cluster.
 const MILVUS_SERVICES: [&str; 8] = [STANDALONE, "proxy", "rootcoord", "querycoord", "datacoord", "querynode", "datanode", "indexnode"];
@@ -32,7 +33,10 @@ impl Chain<'_> {
         let (exporter, mut lanes) = Exporter::start(&export, anchor, 1, None)?;
         lanes[0].end(sent.finished);
         let failure = exporter.failure();
-        let account = exporter.finish();
+        let Some(account) = self.waits.of_blocking(move || exporter.finish()) else {
+            self.links.interrupted(&["client span", "server spans", "clocks"]);
+            return Ok(());
+        };
         if account.exported == 0 {
             self.links.push(causes::client_span(url, failure.get().map(String::as_str)));
             self.links.unknown(&["server spans", "clocks"], "not looked at: the client's span did not get through");
@@ -76,13 +80,17 @@ impl Chain<'_> {
     fn wait(&self, arrivals: &Arrivals, decision: &Decision, service: &str) -> (Trace, bool) {
         let trace_id = decision.trace_id.to_string();
         let until = now().plus(self.settings.within);
-        loop {
-            let Some((trace, others)) = arrivals.of(&trace_id, &self.waits) else { return arrivals.at_once(&trace_id) };
-            if sides(&trace, service) == [true, true] || now() >= until {
-                return (trace, others);
+        let mut seen = (Trace::default(), false);
+        while let Some(found) = arrivals.of(&trace_id, &self.waits) {
+            seen = found;
+            if sides(&seen.0, service) == [true, true] || now() >= until {
+                return seen;
             }
             self.waits.stop().pause(LOOK);
         }
+        // What one hurried look does not find may have been there before.
+        let last = arrivals.at_once(&trace_id);
+        if last.0.spans.len() >= seen.0.spans.len() { last } else { seen }
     }
 
     fn judge(&mut self, arrivals: &Arrivals, known: &Known<'_>, service: &str, trace: &Trace, others: bool) {

@@ -1,5 +1,7 @@
 //! Waiting for others, which ends when the doctor is told to stop.
 
+use std::cell::RefCell;
+
 use crate::experiment::standing::unless_stopped;
 use crate::load::Stop;
 
@@ -10,32 +12,50 @@ use super::RunError;
 pub(super) struct Waits<'a> {
     stop: &'a Stop,
     runtime: tokio::runtime::Runtime,
+    failed: RefCell<Option<RunError>>,
 }
 
 impl<'a> Waits<'a> {
     pub(super) fn new(stop: &'a Stop) -> Result<Self, RunError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(RunError::Start)?;
-        Ok(Self { stop, runtime })
+        Ok(Self { stop, runtime, failed: RefCell::default() })
     }
 
     pub(super) const fn stop(&self) -> &Stop {
         self.stop
     }
 
-    /// What comes of it; `None` where the doctor was told to stop before.
+    /// What comes of it; `None` where the doctor was told to stop before, or cannot wait at all, which [`Self::end`] says.
     pub(super) fn of<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        self.runtime.block_on(unless_stopped(self.stop, work)).ok()
+        match self.runtime.block_on(unless_stopped(self.stop, work)) {
+            Ok(done) => Some(done),
+            Err(RunError::Interrupted) => None,
+            Err(error) => {
+                self.failed.replace(Some(error));
+                None
+            }
+        }
     }
 
     /// The same of work that blocks. Where it is not waited for any more it goes on, on a thread that nobody asks.
     pub(super) fn of_blocking<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        if self.stop.is_stopped() {
+            return None;
+        }
         let running = self.runtime.spawn_blocking(work);
-        self.of(running)?.ok()
+        match self.of(running)? {
+            Ok(done) => Some(done),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     /// Leaves behind what still blocks.
-    pub(super) fn end(self) {
+    ///
+    /// # Errors
+    /// Where it could not wait.
+    pub(super) fn end(self) -> Result<(), RunError> {
         self.runtime.shutdown_background();
+        self.failed.into_inner().map_or(Ok(()), Err)
     }
 }
 
@@ -58,8 +78,8 @@ mod tests {
             told.recv()
         });
         assert!(given_up.is_none());
-        assert_eq!(waits.of(async { 7 }), None, "nothing is begun any more");
-        waits.end();
+        assert_eq!((waits.of(async { 7 }), waits.of_blocking(|| 7)), (None, None), "nothing is begun any more");
+        waits.end().unwrap();
         drop(go_on);
     }
 }

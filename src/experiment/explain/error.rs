@@ -22,7 +22,9 @@ pub enum ExplainError {
     #[error(transparent)]
     Jaeger(Box<JaegerError>),
     /// A file where a run should be.
-    #[error("`{path}` is no run directory; for a file of traces, a run's or another client's: --traces {path} --service NAME")]
+    #[error(
+        "`{path}` is no run directory; for a scenario `tailtrace run {path}` makes one, for a file of traces: --traces {path} --service NAME"
+    )]
     NoRun {
         /// What was named.
         path: PathBuf,

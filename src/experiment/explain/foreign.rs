@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::tail::traces::{Span, Trace};
 use crate::tail::{ClientSpan, FEWEST_TRACED, Places, Subject, Traced, attribute, client_spans};
-
 use crate::trace;
 use crate::units::count;
 
@@ -26,10 +25,14 @@ pub(super) fn explain(traces: &[Trace], whose: &Whose, question: &Question, plac
     let clients = |trace| client_spans(trace, &whose.service, whose.operation.as_deref());
     // Of a run of tailtrace's own: its warm-up, whose requests no figure counts.
     let unmeasured = |span: &Span| span.attributes.get(trace::MEASURED).is_some_and(|measured| measured == "false");
-    let warmup = traces.iter().flat_map(clients).filter(|span| unmeasured(span)).count();
+    let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
     let only_warmup = traces.iter().flat_map(clients).all(unmeasured);
     for (at, trace) in traces.iter().enumerate() {
-        for client in clients(trace).into_iter().filter(|span| only_warmup || !unmeasured(span)) {
+        for client in clients(trace) {
+            if !only_warmup && unmeasured(client) {
+                *left_out.entry(client.name.as_str()).or_default() += 1;
+                continue;
+            }
             let source = by_operation.entry(client.name.as_str()).or_default();
             let Ok(attribution) = attribute(trace, ClientSpan::Id(&client.id), &mut places) else {
                 source.subject.oddities.cut += 1;
@@ -60,13 +63,14 @@ pub(super) fn explain(traces: &[Trace], whose: &Whose, question: &Question, plac
         .collect();
     sources.sort_by_key(|source| std::cmp::Reverse(source.subject.traced.len()));
     let mut answer = Answer::of(sources, traces, question.above);
-    if warmup > 0 && !only_warmup {
-        let left_out = format!(
-            "of these requests, which tailtrace sent, {} were its warm-up and are left out; `tailtrace explain RUN` knows how the others were \
-             sampled",
-            count(warmup as u64)
-        );
-        answer.explanation.streams.iter_mut().for_each(|stream| stream.notes.push(left_out.clone()));
+    for stream in &mut answer.explanation.streams {
+        if let Some(number) = left_out.get(stream.operation.as_str()) {
+            stream.notes.push(format!(
+                "sent by tailtrace outside of a measured phase (a warm-up) and left out: {}; `tailtrace explain RUN` knows how the others \
+                 were sampled",
+                count(*number)
+            ));
+        }
     }
     Ok(answer)
 }
@@ -190,7 +194,7 @@ mod tests {
         let answer = explain(&all, &whose, &question, "here").unwrap();
         let search = &answer.explanation.streams[0];
         assert_eq!(answer.sources[0].of.len(), 200);
-        assert!(search.notes.iter().any(|note| note.contains("40 were its warm-up and are left out")), "{:?}", search.notes);
+        assert!(search.notes.iter().any(|note| note.contains("(a warm-up) and left out: 40;")), "{:?}", search.notes);
         // Nothing but warm-up is what was asked for.
         assert_eq!(explain(&warmup, &whose, &question, "here").unwrap().sources[0].of.len(), 40);
     }

@@ -87,6 +87,13 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
             Verdict::TooFew if !repeats.is_empty() => stream.advice = of.as_ref().and_then(|of| more_of_a_replay(of, &run, stream)),
             // The rows of several causes: that a machine is short of something is not the only one here.
             Verdict::Spread if repeats.contains(&stream.name) => stream.advice = Some(MANY_CAUSES.to_owned()),
+            Verdict::TooFew if run.document.partial => {
+                stream.advice =
+                    stream.advice.take().map(|advice| format!("let the run go to its end; where it did not plan as much: {advice}"));
+            }
+            Verdict::Single if stream.named.is_some() && stream.named.as_deref() == put_there(&run) => {
+                stream.advice = stream.advice.take().map(|advice| format!("practice.slow_span put this wait there; of a Milvus: {advice}"));
+            }
             _ => {}
         }
     }
@@ -94,8 +101,13 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
 }
 
 const NONE_AGAIN: &str = "none of the slow requests was slow again: what is slow here are typical ones' repeats";
-const MANY_CAUSES: &str = "these are repeats of several requests together, each with its cause: see first what those that are slow by nature \
-                           ask for";
+const MANY_CAUSES: &str = "these are repeats of several requests together, each with its cause: see first what those ask for that are slow by \
+                           nature, where some are";
+
+/// The span that the practice target makes slow because the plan says so.
+fn put_there(run: &StoredRun) -> Option<&str> {
+    run.document.plan.pointer("/practice/slow_span/name")?.as_str()
+}
 
 /// What gets enough traces of a stream of a replay's run. The streams beside the repeats are those of the run that was replayed.
 fn more_of_a_replay(of: &ReplayOf, run: &StoredRun, stream: &Explained) -> Option<String> {

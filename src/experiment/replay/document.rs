@@ -110,8 +110,10 @@ pub struct ReplayedStream {
     /// A repeat that took longer than this was slow again: the median of the typical ones and the least margin.
     pub slow_above_ns: Option<u64>,
     /// How many of the slow requests' repeats were.
+    #[serde(default)]
     pub slow_again: u64,
     /// How many of theirs tell something.
+    #[serde(default)]
     pub told: u64,
     /// Where the typical ones come from.
     pub typical_from: TypicalFrom,
@@ -122,6 +124,12 @@ pub struct ReplayedStream {
 }
 
 impl ReplayedStream {
+    /// Whether typical requests take over twice as long now as in the stored run, ns: what the repeats are held against has changed.
+    #[must_use]
+    pub fn typical_slower(&self) -> Option<u64> {
+        self.typical_median_ns.filter(|now| *now > 2 * self.median_ns)
+    }
+
     /// Where the tail of an explanation begins: at repeats that were slow again, where those of slow requests are among them. In whole
     /// microseconds, for nobody types more.
     #[must_use]

@@ -66,6 +66,7 @@ fn paragraph(out: &mut dyn Write, label: &str, text: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
     #[test]
     fn each_broken_link_has_its_cause_and_what_to_change_below_it() {
         let link = |name: &str, ok, seen: &str| Link { name: name.to_owned(), ok, seen: seen.to_owned(), cause: None, fix: None };

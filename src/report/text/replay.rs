@@ -50,7 +50,9 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, run: &RunDocum
     writeln!(out, "{:<INDENT$}{}", "trust", trust_line(run, paint))?;
     writeln!(out, "{:<INDENT$}{}", "files", replay.run_directory)?;
     out.write_all(labelled_all("trouble", &replay.trouble).as_bytes())?;
-    let again: Vec<String> = replay.streams.iter().filter_map(slow_again).collect();
+    let changed: Vec<String> = replay.streams.iter().filter_map(changed).collect();
+    out.write_all(labelled_all("changed", &changed).as_bytes())?;
+    let again: Vec<String> = replay.streams.iter().filter_map(|stream| slow_again(stream, replay)).collect();
     out.write_all(labelled_all("slow again", &again).as_bytes())?;
     let explained: Vec<&Explained> = replay.streams.iter().filter_map(|stream| stream.explained.as_ref()).collect();
     if !explained.is_empty() {
@@ -75,26 +77,41 @@ fn matters(finding: &Finding) -> bool {
 /// Whether `explain` has more to say of a stream's repeats than stands above: where they waited for something, or where their traces are
 /// with a Jaeger.
 fn can_tell(stream: &ReplayedStream, replay: &ReplayDocument, run: &RunDocument) -> bool {
-    let whole = !replay.partial && replay.trust != Trust::Invalid;
-    whole
+    is_whole(replay)
         && stream.explained.as_ref().map_or(run.trace.exported > 0 && run.jaeger().is_some(), |explained| {
             matches!(explained.verdict, tail::Verdict::Single | tail::Verdict::Spread)
         })
 }
 
 /// How many of the slow requests' repeats were slow again: what is explained, or why nothing is.
-fn slow_again(stream: &ReplayedStream) -> Option<String> {
+fn slow_again(stream: &ReplayedStream, replay: &ReplayDocument) -> Option<String> {
     let above = Nanos(stream.slow_above_ns?).human();
-    let name = &stream.stream;
-    Some(match (stream.slow_again, stream.told) {
-        (_, 0) => return None,
-        (0, told) => format!(
-            "none of the {} of slow requests of {name} took longer than {above}, so that there is nothing to explain: what slowed them was \
-             of that moment",
-            plural(told, "repeat")
-        ),
-        (again, told) => format!("{} of the {} of slow requests of {name} took longer than {above}", count(again), plural(told, "repeat")),
-    })
+    let told = Some(stream.told).filter(|told| *told > 0)?;
+    let again = if stream.slow_again == 0 { "none".to_owned() } else { count(stream.slow_again) };
+    let by_circumstance = |request: &Replayed| request.stream != stream.stream || request.verdict == Verdict::ByCircumstance;
+    let settled = is_whole(replay) && stream.typical_slower().is_none() && replay.requests.iter().all(by_circumstance);
+    let beside = match &stream.explained {
+        Some(_) => ", which is explained below with typical ones' that did",
+        None if stream.slow_again == 0 && settled => ": nothing is there to explain, what slowed them was of that moment",
+        None => "",
+    };
+    let of = plural(told, "repeat");
+    Some(format!("{again} of the {of} of slow requests of {} took longer than {above}{beside}", stream.stream))
+}
+
+/// Of a stream whose typical requests are much slower now than they were: what the verdicts say then.
+fn changed(stream: &ReplayedStream) -> Option<String> {
+    let (now, then) = (Nanos(stream.typical_slower()?).human(), Nanos(stream.median_ns).human());
+    Some(format!(
+        "typical requests of {} take {now} now and took {then} in the run, so that the target is not what it was: by circumstance means no \
+         slower than they are now",
+        stream.stream
+    ))
+}
+
+/// Whether it went to its end, and can be trusted.
+fn is_whole(replay: &ReplayDocument) -> bool {
+    !replay.partial && replay.trust != Trust::Invalid
 }
 
 /// What decides more of them.
@@ -102,7 +119,7 @@ fn undecided(replay: &ReplayDocument) -> Option<String> {
     if replay.partial || replay.requests.iter().all(|request| request.verdict != Verdict::Undecided) {
         return None;
     }
-    let slower = |stream: &&ReplayedStream| stream.typical_median_ns.is_some_and(|now| now > 2 * stream.median_ns);
+    let slower = |stream: &&ReplayedStream| stream.typical_slower().is_some();
     Some(match (replay.streams.iter().find(slower), replay.load) {
         (Some(stream), Beside::Same) => {
             format!("typical requests of {} are slow now as well, which hides others: `--load none` sends them alone", stream.stream)
@@ -132,9 +149,12 @@ fn repeats(replay: &ReplayDocument) -> String {
 
 fn sentence(replay: &ReplayDocument) -> String {
     let of = |verdict| replay.requests.iter().filter(|request| request.verdict == verdict).count();
+    let all = match replay.requests.len() {
+        1 => "of the slowest request".to_owned(),
+        many => format!("of the {many} slowest requests"),
+    };
     format!(
-        "of the {} slowest requests {} slow by nature, {} by circumstance, {} undecided",
-        replay.requests.len(),
+        "{all} {} slow by nature, {} by circumstance, {} undecided",
         of(Verdict::ByNature),
         of(Verdict::ByCircumstance),
         of(Verdict::Undecided)

@@ -28,7 +28,7 @@ pub struct Stream {
     /// Open or closed.
     #[serde(rename = "loop")]
     pub load_loop: Loop,
-    /// Repeats of a replay, whose times count from sending.
+    /// Repeats of a replay: `service` is what to read, `response` holds what one waited for its turn.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub repeats: bool,
     /// The rate that the scenario asks for, over the whole measured phase; `null` in a closed loop.

@@ -56,7 +56,7 @@ fn found(trace: &Trace, service: &str, operation: Option<&str>) -> Vec<usize> {
     let by = |test: &dyn Fn(&Span) -> bool| -> Vec<usize> { own.iter().copied().filter(|at| test(&trace.spans[*at])).collect() };
     let candidates = if let Some(operation) = operation {
         let exact = by(&|span| span.name == operation);
-        let behind = |span: &Span| span.name.rsplit_once('/').is_some_and(|(_, last)| last == operation);
+        let behind = |span: &Span| span.name.rsplit_once('/').is_some_and(|(_, last)| last.eq_ignore_ascii_case(operation));
         if exact.is_empty() { by(&behind) } else { exact }
     } else {
         let called: HashSet<&str> =

@@ -160,7 +160,7 @@ fn advice_is_that_of_the_named_span_or_of_the_kind_of_tail() {
     let subject = requests_of("search");
     let of = |verdict, span| {
         let judged = Judged { verdict, named: Some(place(span)), immaterial: None };
-        advice(&subject, P99, &Groups::of(&subject, P99).unwrap(), &judged)
+        advice(&subject, P99, &Groups::of(&subject, P99).unwrap(), &judged, &[])
     };
     assert!(of(Verdict::Single, "Delegator-waitTSafe").is_some_and(|advice| advice.contains("consistency bounded")));
     assert_eq!(of(Verdict::Single, "Mystery"), None);
