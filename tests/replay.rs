@@ -231,7 +231,7 @@ fn a_replay_whose_spans_nobody_takes_says_so() {
     let stored = run_with_a_slow_span(here.path());
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let endpoint = format!("trace.endpoint=http://{nobody}");
-    let (document, shown) = replayed(here.path(), &stored, &["--times", "4", "--set", &endpoint]);
+    let (document, shown) = replayed(here.path(), &stored, &["--times", "4", "--rate", "40/s", "--set", &endpoint]);
     assert!(document["requests"].as_array().is_some_and(|requests| requests.len() == 5), "{document:#}");
     assert!(shown.contains(" findings ") && shown.contains("could not be delivered"), "{shown}");
     assert!(!shown.contains(" next ") && shown.contains("readers-replay is not explained, its traces are not at hand"), "{shown}");
@@ -283,7 +283,7 @@ fn too_few_slow_repeats_lead_to_a_replay_that_has_enough() {
 fn where_none_was_slow_again_there_is_nothing_to_explain() {
     let here = folder("s.toml", SCENARIO);
     let stored = run_with_a_slow_span(here.path());
-    let (document, shown) = replayed(here.path(), &stored, &["--times", "4", "--set", "practice.slow_span.fraction=0"]);
+    let (document, shown) = replayed(here.path(), &stored, &["--times", "4", "--rate", "40/s", "--set", "practice.slow_span.fraction=0"]);
     let stream = &document["streams"][0];
     assert_eq!((&stream["slow_again"], &stream["told"], &stream["explained"]), (&0.into(), &20.into(), &Value::Null), "{stream:#}");
     assert!(shown.contains("slow again none of the 20 repeats of slow requests of readers took longer than "), "{shown}");
@@ -312,7 +312,7 @@ fn where_typical_requests_are_slow_now_the_verdicts_are_said_to_rest_on_that() {
 fn of_the_load_beside_the_repeats_the_run_itself_tells_more() {
     let here = folder("s.toml", SCENARIO);
     let stored = run_with_a_slow_span(here.path());
-    let (document, _) = replayed(here.path(), &stored, &["--times", "4"]);
+    let (document, _) = replayed(here.path(), &stored, &["--times", "4", "--rate", "20/s"]);
     let beside = explained_above(here.path(), &document["run_directory"], "readers", "p99.9");
     let advice =
         format!("this stream ran beside the repeats: see the run that was replayed (`tailtrace explain {stored} --stream readers`)");
