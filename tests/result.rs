@@ -116,6 +116,10 @@ fn what_is_no_run_directory_gets_one_clear_message() {
     let place = tempfile::tempdir().unwrap();
     let error = result::read(place.path()).unwrap_err().to_string();
     assert!(error.contains("cannot read") && error.contains("run.json") && error.contains("name a run directory"), "{error}");
+    let file = place.path().join("notes.md");
+    std::fs::write(&file, "").unwrap();
+    let error = result::read(&file).unwrap_err().to_string();
+    assert!(error.contains("notes.md` is no run directory; name one, such as ") && !error.contains("notes.md/run.json"), "{error}");
     std::fs::write(place.path().join("run.json"), "{\"schema\": \"tailtrace.run/9\"}").unwrap();
     let error = result::read(place.path()).unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();

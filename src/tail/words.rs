@@ -119,8 +119,11 @@ fn none(slow: &str, subject: &Subject, groups: &Groups<'_>, why: Option<Immateri
     let (tail, typical) = (mean(&groups.tail_figures), mean(&groups.typical_figures));
     let longer = time(tail.saturating_sub(typical));
     // The table below is of the traced ones.
-    let traced = groups.tail_figures.mean_ns.unwrap_or_default().saturating_sub(groups.typical_figures.mean_ns.unwrap_or_default());
-    let longer = if time(traced) == longer { longer } else { format!("{longer} (the traced ones {})", time(traced)) };
+    let traced = groups.tail_figures.mean_ns.zip(groups.typical_figures.mean_ns).map(|(tail, typical)| time(tail.saturating_sub(typical)));
+    let longer = match traced {
+        Some(traced) if traced != longer => format!("{longer} (the traced ones {traced})"),
+        _ => longer,
+    };
     match why {
         Some(Immaterial::Empty) | None => format!("No tail: there are no {slow}"),
         Some(Immaterial::Most) => format!(
@@ -154,7 +157,8 @@ pub(super) fn advice(subject: &Subject, above: Above, groups: &Groups<'_>, judge
         Verdict::Single => judged.named.as_ref().and_then(|place| known(&place.span)).map(|known| known.advice.to_owned()),
         // A part holds enough of it, and is not shown to.
         Verdict::Spread if rows.first().and_then(|row| row.share).is_some_and(|share| share >= NAMED_SHARE) => {
-            Some("trace more of them: a higher trace.sample_fraction, or a longer time".to_owned())
+            let fraction = subject.sample_fraction.filter(|fraction| *fraction < 1.0).map_or("", |_| "a higher trace.sample_fraction, or ");
+            Some(format!("trace more of them: {fraction}a longer time"))
         }
         Verdict::Spread => Some(
             "no single part is to blame: look at what all parts share (CPU, memory, other load on the machine, garbage collection), and at \

@@ -72,20 +72,24 @@ pub(super) fn target(uri: &str, speech: &Speech) -> Option<Link> {
     }
 }
 
-/// The target, to which there is a connection and no client.
-pub(super) fn no_milvus(uri: &str, why: &str, speech: &Speech) -> Link {
-    let (cause, fix) = if *speech == Speech::Silent {
-        (
-            "what listens there does not answer: it is no gRPC server, or one that is still starting",
-            "wait until it is up, or correct the port in `target.uri`: 19530 as a rule",
-        )
-    } else {
-        (
-            "it answers, but not as a Milvus lets this client in",
-            "see `target.uri`, `target.ca_file`, and `target.token_env` for a Milvus with users",
-        )
-    };
-    Link::broken("target", format!("{uri}: {why}"), cause, fix)
+/// A target that takes connections and says nothing.
+pub(super) fn silent_target(uri: &str) -> Link {
+    Link::broken(
+        "target",
+        format!("{uri}: something listens and says nothing"),
+        "what listens there does not answer: it is no gRPC server, or one that is still starting",
+        "wait until it is up, or correct the port in `target.uri`: 19530 as a rule",
+    )
+}
+
+/// A target that answers and lets no client in.
+pub(super) fn no_milvus(uri: &str, why: &str) -> Link {
+    Link::broken(
+        "target",
+        format!("{uri}: {why}"),
+        "it answers, but not as a Milvus lets this client in",
+        "see `target.uri`, `target.ca_file`, and `target.token_env` for a Milvus with users",
+    )
 }
 
 /// The collector, by what listens there. `jaeger` is the Jaeger that answers beside it, if one does.

@@ -4,7 +4,7 @@ use crate::clock::{Anchor, Clock, SystemClock};
 use crate::experiment::standing::Standing;
 use crate::milvus::{Address, Client, KNOCK_METHOD, has_collection, version};
 use crate::scenario::Plan;
-use crate::tail::jaeger::{Jaeger, JaegerError, LARGEST};
+use crate::tail::jaeger::{Jaeger, LARGEST};
 use crate::tail::management::{self, MANAGEMENT_PORT, TraceSettings};
 use crate::trace::{
     Decider, Decision, Destination, Endpoint, Environment, Finished, Outcome, Propagation, STANDALONE, ServerSpanExporter, context_header,
@@ -17,7 +17,7 @@ use super::link::{Diagnosis, Link};
 use super::links::Links;
 use super::speech::{Speech, listen_to};
 use super::waits::Waits;
-use super::{CLIENT_SPAN, DoctorSettings, JAEGER, RunError};
+use super::{CLIENT_SPAN, COLLECTOR, DoctorSettings, JAEGER, RunError};
 
 /// How long one call may take.
 pub(super) const CALL: Nanos = Nanos::from_secs(5);
@@ -95,7 +95,7 @@ impl<'a> Chain<'a> {
         let result = self.links_of(&standing, &mut arrivals, &endpoint, &url, anchor);
         let _ = standing.end();
         if let Some(exporter) = server_spans {
-            let _ = exporter.finish(SPANS_WITHIN);
+            let _ = exporter.finish(if self.waits.stop().is_stopped() { Nanos::ZERO } else { SPANS_WITHIN });
         }
         arrivals.end();
         self.waits.end()?;
@@ -119,6 +119,10 @@ impl<'a> Chain<'a> {
         }
         let settings = if !practice && client.is_some() { self.trace_settings(standing, url) } else { None };
         let (jaeger, services) = self.jaeger().unzip();
+        if self.waits.stop().is_stopped() {
+            self.links.interrupted(&[COLLECTOR, "propagation", "request", CLIENT_SPAN, "server spans", "clocks"]);
+            return Ok(());
+        }
         self.collector(endpoint, url, jaeger.as_ref().map(Jaeger::url));
         if let (Endpoint::Url(_), Some(jaeger)) = (endpoint, jaeger) {
             *arrivals = Arrivals::Jaeger(jaeger);
@@ -171,24 +175,27 @@ impl<'a> Chain<'a> {
         };
         let connected = if speech == Speech::Silent {
             // It has been given time already.
-            let silent = |_| Err("something listens and says nothing".to_owned());
-            self.waits.of(async { tokio::time::timeout(AFTER_SILENCE.as_duration(), connecting).await.unwrap_or_else(silent) })
+            self.waits.of(async { tokio::time::timeout(AFTER_SILENCE.as_duration(), connecting).await.ok() })
         } else {
-            self.waits.of(connecting)
+            self.waits.of(connecting).map(Some)
         };
         match connected {
             None => {
                 self.links.interrupted(&["target"]);
                 None
             }
-            Some(Ok((client, version))) => {
+            Some(None) => {
+                self.links.push(causes::silent_target(&uri));
+                None
+            }
+            Some(Some(Ok((client, version)))) => {
                 let what =
                     if version.is_empty() { "a Milvus that does not tell its version".to_owned() } else { format!("Milvus {version}") };
                 self.links.push(Link::holds("target", format!("{uri}: {what}")));
                 Some(client)
             }
-            Some(Err(why)) => {
-                self.links.push(causes::no_milvus(&uri, &why, &speech));
+            Some(Some(Err(why))) => {
+                self.links.push(causes::no_milvus(&uri, &why));
                 None
             }
         }
@@ -225,10 +232,6 @@ impl<'a> Chain<'a> {
                 None
             }
             Err(error) => {
-                if let JaegerError::Slow { .. } = error {
-                    self.links.push(causes::jaeger(&url, &error, &Speech::Silent));
-                    return None;
-                }
                 let (host, port) = host_and_port(&url, if url.starts_with("https:") { 443 } else { 80 });
                 let speech = self.listen(JAEGER, &host, port)?;
                 self.links.push(causes::jaeger(&url, &error, &speech));

@@ -65,3 +65,17 @@ impl Diagnosis {
         self.broken().next()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collector_that_says_nothing_is_proven_by_the_span_that_it_takes() {
+        let whole = |collector: Link, span: Link| Diagnosis::new(vec![collector, span], None, Vec::new()).whole;
+        let silent = || Link::unknown("collector", "says nothing");
+        assert!(whole(silent(), Link::holds("client span", "arrived")));
+        assert!(!whole(silent(), Link::unknown("client span", "not there yet")));
+        assert!(!whole(Link::broken("collector", "", "", ""), Link::holds("client span", "arrived")));
+    }
+}

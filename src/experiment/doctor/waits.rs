@@ -62,6 +62,7 @@ impl<'a> Waits<'a> {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
 
     use super::*;
 
@@ -75,7 +76,7 @@ mod tests {
         // Never told to go on before the doctor has given it up.
         let given_up = waits.of_blocking(move || {
             stopping.stop();
-            told.recv()
+            told.recv_timeout(Duration::from_secs(60))
         });
         assert!(given_up.is_none());
         assert_eq!((waits.of(async { 7 }), waits.of_blocking(|| 7)), (None, None), "nothing is begun any more");

@@ -79,7 +79,7 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
         stream.notes.extend(partial.iter().chain(&distrust).cloned());
         if repeats.contains(&stream.name) {
             stream.notes.push(FROM_SENDING.to_owned());
-            if of.as_ref().is_some_and(|of| of.none_was_slow_again(&stream.name)) {
+            if !run.document.partial && of.as_ref().is_some_and(|of| of.none_was_slow_again(&stream.name)) {
                 stream.notes.push(NONE_AGAIN.to_owned());
             }
         }
@@ -121,7 +121,7 @@ fn more_of_a_replay(of: &ReplayOf, run: &StoredRun, stream: &Explained) -> Optio
         };
         return if sampled { Some(explain()) } else { stream.advice.clone() };
     }
-    if of.none_was_slow_again(&stream.name) {
+    if !run.document.partial && of.none_was_slow_again(&stream.name) {
         return Some(format!("see what slowed the requests then: `tailtrace explain {}`", of.directory));
     }
     let traced = stream.tail.traced;

@@ -91,7 +91,10 @@ fn slow_again(stream: &ReplayedStream, replay: &ReplayDocument) -> Option<String
     let by_circumstance = |request: &Replayed| request.stream != stream.stream || request.verdict == Verdict::ByCircumstance;
     let settled = is_whole(replay) && stream.typical_slower().is_none() && replay.requests.iter().all(by_circumstance);
     let beside = match &stream.explained {
-        Some(_) => ", which is explained below with typical ones' that did",
+        Some(explained) if matches!(explained.verdict, tail::Verdict::Single | tail::Verdict::Spread) => {
+            ", which is explained below together with any typical ones' that did"
+        }
+        Some(_) => "",
         None if stream.slow_again == 0 && settled => ": nothing is there to explain, what slowed them was of that moment",
         None => "",
     };

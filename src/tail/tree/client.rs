@@ -43,7 +43,8 @@ impl ClientSpan<'_> {
 
 /// The client spans of a trace that somebody else's client made, by their start: one trace may hold several requests.
 ///
-/// With an operation: the spans of the service with that name, or where there is none, whose name has it behind its last `/`.
+/// With an operation: the spans of the service with that name, or where there is none, whose name has it behind its last `/`,
+/// or is it, in any case.
 /// Without one: the service's spans of kind client; where there are none, those of kind server (its own view); where there are
 /// none, those with a child of another service; where there are none, all. Of spans below each other the uppermost counts.
 #[must_use]
@@ -57,7 +58,7 @@ fn found(trace: &Trace, service: &str, operation: Option<&str>) -> Vec<usize> {
     let candidates = if let Some(operation) = operation {
         let exact = by(&|span| span.name == operation);
         let behind = |span: &Span| span.name.rsplit_once('/').is_some_and(|(_, last)| last.eq_ignore_ascii_case(operation));
-        if exact.is_empty() { by(&behind) } else { exact }
+        if exact.is_empty() { by(&|span| behind(span) || span.name.eq_ignore_ascii_case(operation)) } else { exact }
     } else {
         let called: HashSet<&str> =
             trace.spans.iter().filter(|span| span.service != service).filter_map(|span| span.parent.as_deref()).collect();

@@ -77,6 +77,14 @@ fn of_no_tail_it_is_said_why_it_is_none() {
         let said = of(why);
         assert!(said.starts_with("No tail") && said.contains(&words), "{said}");
     }
+    // Where none of them is traced there is nothing to put beside it; where the traced ones are others, that is said.
+    let mut none_traced = requests_of("search");
+    none_traced.traced.clear();
+    let told = |subject: &Subject| said(subject, P99, Verdict::None, Some(Immaterial::Small), &[]);
+    assert!(told(&none_traced).contains(&format!("{figures} than")), "{}", told(&none_traced));
+    let mut others = requests_of("search");
+    others.traced.iter_mut().filter(|one| one.response_ns > 100_000_000).for_each(|one| one.response_ns += 50_000_000);
+    assert!(told(&others).contains("take 104 ms (the traced ones 150 ms) longer than"), "{}", told(&others));
 }
 
 #[test]
@@ -166,4 +174,15 @@ fn advice_is_that_of_the_named_span_or_of_the_kind_of_tail() {
     assert_eq!(of(Verdict::Single, "Mystery"), None);
     assert!(of(Verdict::Spread, "Mystery").is_some_and(|advice| advice.starts_with("no single part is to blame")));
     assert_eq!(of(Verdict::None, "Mystery"), None);
+    // Most of it lies in one place, which is not shown: more traces tell, and a fraction only where there is more to sample.
+    let unclear = |fraction| {
+        let judged = Judged { verdict: Verdict::Spread, named: None, immaterial: None };
+        let sampled = Subject { sample_fraction: fraction, ..subject.clone() };
+        advice(&sampled, P99, &Groups::of(&subject, P99).unwrap(), &judged, &[row("a", [70, 20, 90])]).unwrap()
+    };
+    assert_eq!(unclear(Some(0.1)), "trace more of them: a higher trace.sample_fraction, or a longer time");
+    assert_eq!([unclear(Some(1.0)), unclear(None)], ["trace more of them: a longer time"; 2]);
+    let loud = Judged { verdict: Verdict::None, named: None, immaterial: Some(Immaterial::Floor(1)) };
+    let said = advice(&subject, P99, &Groups::of(&subject, P99).unwrap(), &loud, &[]);
+    assert!(said.is_some_and(|advice| advice.starts_with("repeat it on a quieter machine")));
 }
