@@ -116,7 +116,7 @@ impl Observer for Progress {
             Event::Point { number, workers, seconds } => self.begin(format!("point {number}, {workers} workers for {seconds} s"), *seconds),
             Event::Phase(phase) => {
                 let limit = if *phase == PhaseName::Drain { "up to " } else { "" };
-                let length = self.length(*phase).map(|length| format!(" ({limit}{length})")).unwrap_or_default();
+                let length = self.length(*phase).map(|length| format!(" ({limit}{})", as_planned(length))).unwrap_or_default();
                 self.show(&format!("{}{length}", phase.as_str()));
             }
             Event::Floor => self.show("floor: what the instrument reads for a server that answers at once"),
@@ -126,4 +126,9 @@ impl Observer for Progress {
             Event::Trouble(text) => self.tell(text),
         }
     }
+}
+
+/// As a scenario has it, `20s`; a length that was worked out, of which nobody reads nanoseconds, for people.
+fn as_planned(length: Nanos) -> String {
+    if length.0.is_multiple_of(1_000_000) { length.to_string() } else { length.human() }
 }

@@ -22,6 +22,11 @@ impl<'a> Links<'a> {
         self.found.push(link);
     }
 
+    /// Whether it has been told.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.found.iter().any(|link| link.name == name)
+    }
+
     /// Of each of these nothing is known, for one reason.
     pub(super) fn unknown(&mut self, names: &[&str], why: &str) {
         for name in names {

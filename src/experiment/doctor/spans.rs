@@ -6,12 +6,12 @@ use crate::milvus::KNOCK_METHOD;
 use crate::tail::traces::{Span, Trace};
 use crate::trace::{Decision, Destination, ExportSettings, Exporter, RunIdentity, STANDALONE, StreamIdentity};
 
-use super::RunError;
 use super::arrivals::Arrivals;
 use super::causes::{self, Missing};
 use super::chain::{CALL, Chain, Known, LOOK, Sent};
 use super::link::Link;
 use super::links::STOPPED;
+use super::{CLIENT_SPAN, RunError};
 
 /// Services that a Milvus has spans under: standalone, or its roles in a cluster.
 const MILVUS_SERVICES: [&str; 8] = [STANDALONE, "proxy", "rootcoord", "querycoord", "datacoord", "querynode", "datanode", "indexnode"];
@@ -34,7 +34,7 @@ impl Chain<'_> {
         lanes[0].end(sent.finished);
         let failure = exporter.failure();
         let Some(account) = self.waits.of_blocking(move || exporter.finish()) else {
-            self.links.interrupted(&["client span", "server spans", "clocks"]);
+            self.links.interrupted(&[CLIENT_SPAN, "server spans", "clocks"]);
             return Ok(());
         };
         if account.exported == 0 {
@@ -43,7 +43,7 @@ impl Chain<'_> {
             return Ok(());
         }
         if matches!(arrivals, Arrivals::Nowhere) {
-            self.links.push(Link::holds("client span", format!("taken by {url}")));
+            self.links.push(Link::holds(CLIENT_SPAN, format!("taken by {url}")));
             let seen = "could not be looked at: set `trace.jaeger` to the URL of its web page, or `trace.endpoint` to \"built-in\"";
             self.links.unknown(&["server spans", "clocks"], seen);
             return Ok(());
@@ -51,7 +51,10 @@ impl Chain<'_> {
         let (trace, others) = self.wait(arrivals, &sent.decision, &service);
         let arrived = sides(&trace, &service);
         if self.waits.stop().is_stopped() && arrived != [true, true] {
-            for (name, arrived) in ["client span", "server spans"].into_iter().zip(arrived) {
+            for (name, arrived) in [CLIENT_SPAN, "server spans"].into_iter().zip(arrived) {
+                if self.links.has(name) {
+                    continue;
+                }
                 self.links.push(if arrived {
                     Link::holds(name, format!("arrived in {}", arrivals.name()))
                 } else {
@@ -76,13 +79,17 @@ impl Chain<'_> {
         RunIdentity { run_id: "doctor".to_owned(), server_address: host.to_owned(), server_port: port, streams: vec![stream] }
     }
 
-    /// Looks until both sides' spans are there, the time is up, or the doctor is stopped.
-    fn wait(&self, arrivals: &Arrivals, decision: &Decision, service: &str) -> (Trace, bool) {
+    /// Looks until both sides' spans are there, the time is up, or the doctor is stopped. That the client's is there is told at once: the
+    /// server's may take long.
+    fn wait(&mut self, arrivals: &Arrivals, decision: &Decision, service: &str) -> (Trace, bool) {
         let trace_id = decision.trace_id.to_string();
         let until = now().plus(self.settings.within);
         let mut seen = (Trace::default(), false);
         while let Some(found) = arrivals.of(&trace_id, &self.waits) {
             seen = found;
+            if sides(&seen.0, service)[0] {
+                self.tell_client_span(&arrivals.name(), service);
+            }
             if sides(&seen.0, service) == [true, true] || now() >= until {
                 return seen;
             }
@@ -93,23 +100,30 @@ impl Chain<'_> {
         if last.0.spans.len() >= seen.0.spans.len() { last } else { seen }
     }
 
+    /// Once.
+    fn tell_client_span(&mut self, place: &str, service: &str) {
+        if !self.links.has(CLIENT_SPAN) {
+            self.links.push(Link::holds(CLIENT_SPAN, format!("arrived in {place} under the service `{service}`")));
+        }
+    }
+
     fn judge(&mut self, arrivals: &Arrivals, known: &Known<'_>, service: &str, trace: &Trace, others: bool) {
         let url = known.url;
         let place = arrivals.name();
         let client: Option<&Span> = trace.spans.iter().find(|span| span.service == service);
         let server: Vec<&Span> = trace.spans.iter().filter(|span| span.service != service).collect();
-        self.links.push(if client.is_some() {
-            Link::holds("client span", format!("arrived in {place} under the service `{service}`"))
+        if client.is_some() {
+            self.tell_client_span(&place, service);
         } else {
-            causes::missed(
-                "client span",
+            self.links.push(causes::missed(
+                CLIENT_SPAN,
                 format!("taken by {url}, and not in {place} within {}", self.settings.within.human()),
                 self.settings.within,
                 format!("wrong endpoint: what listens at {url} does not feed {place}"),
                 "correct `trace.endpoint`, or `trace.jaeger`, so that they are of one Jaeger; for a collector between them see its exporters"
                     .to_owned(),
-            )
-        });
+            ));
+        }
         if client.is_none() && server.is_empty() {
             self.links.unknown(&["server spans", "clocks"], "nothing to be said: the client's own span is not there either");
             return;

@@ -1,6 +1,6 @@
 //! Why there is nothing to explain.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::result::ResultError;
 use crate::tail::jaeger::JaegerError;
@@ -22,9 +22,7 @@ pub enum ExplainError {
     #[error(transparent)]
     Jaeger(Box<JaegerError>),
     /// A file where a run should be.
-    #[error(
-        "`{path}` is no run directory; for a scenario `tailtrace run {path}` makes one, for a file of traces: --traces {path} --service NAME"
-    )]
+    #[error("`{path}` is no run directory; {}", instead(.path))]
     NoRun {
         /// What was named.
         path: PathBuf,
@@ -93,6 +91,15 @@ pub enum ExplainError {
     },
 }
 
+/// What to do with a file.
+fn instead(path: &Path) -> String {
+    let shown = path.display();
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        return format!("it looks like a scenario: `tailtrace run {shown}` makes one");
+    }
+    format!("for a file of traces, a run's or another client's: --traces {shown} --service NAME")
+}
+
 impl ExplainError {
     pub(super) fn no_service(service: &str, place: &str, mut known: Vec<String>) -> Self {
         known.sort_unstable();
@@ -114,6 +121,13 @@ fn listed(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_no_run_is_told_what_to_do_with_it() {
+        let said = |path: &str| ExplainError::NoRun { path: path.into() }.to_string();
+        assert!(said("s.toml").ends_with("it looks like a scenario: `tailtrace run s.toml` makes one"));
+        assert!(said("spans.jsonl").ends_with("--traces spans.jsonl --service NAME"));
+    }
 
     #[test]
     fn names_are_listed_as_far_as_they_can_be_read() {

@@ -100,7 +100,8 @@ pub(super) fn explain(path: &Path, question: &Question) -> Result<Answer, Explai
     Ok(answer)
 }
 
-const NONE_AGAIN: &str = "none of the slow requests was slow again: what is slow here are typical ones' repeats";
+const NONE_AGAIN: &str =
+    "held against the typical ones' repeats none of the slow requests was slow again: what is slow here are typical ones'";
 const MANY_CAUSES: &str = "these are repeats of several requests together, each with its cause: see first what those ask for that are slow by \
                            nature, where some are";
 

@@ -52,7 +52,7 @@ pub fn write_replay(out: &mut dyn Write, replay: &ReplayDocument, run: &RunDocum
     out.write_all(labelled_all("trouble", &replay.trouble).as_bytes())?;
     let changed: Vec<String> = replay.streams.iter().filter_map(changed).collect();
     out.write_all(labelled_all("changed", &changed).as_bytes())?;
-    let again: Vec<String> = replay.streams.iter().filter_map(|stream| slow_again(stream, replay)).collect();
+    let again: Vec<String> = replay.streams.iter().filter_map(|stream| slow_again(stream, replay, run)).collect();
     out.write_all(labelled_all("slow again", &again).as_bytes())?;
     let explained: Vec<&Explained> = replay.streams.iter().filter_map(|stream| stream.explained.as_ref()).collect();
     if !explained.is_empty() {
@@ -84,19 +84,20 @@ fn can_tell(stream: &ReplayedStream, replay: &ReplayDocument, run: &RunDocument)
 }
 
 /// How many of the slow requests' repeats were slow again: what is explained, or why nothing is.
-fn slow_again(stream: &ReplayedStream, replay: &ReplayDocument) -> Option<String> {
+fn slow_again(stream: &ReplayedStream, replay: &ReplayDocument, run: &RunDocument) -> Option<String> {
     let above = Nanos(stream.slow_above_ns?).human();
     let told = Some(stream.told).filter(|told| *told > 0)?;
     let again = if stream.slow_again == 0 { "none".to_owned() } else { count(stream.slow_again) };
     let by_circumstance = |request: &Replayed| request.stream != stream.stream || request.verdict == Verdict::ByCircumstance;
-    let settled = is_whole(replay) && stream.typical_slower().is_none() && replay.requests.iter().all(by_circumstance);
+    // A setting that was changed may be what slowed them.
+    let changed = run.tool.command.iter().any(|word| word.starts_with("--set"));
+    let settled = is_whole(replay) && !changed && stream.typical_slower().is_none() && replay.requests.iter().all(by_circumstance);
     let beside = match &stream.explained {
         Some(explained) if matches!(explained.verdict, tail::Verdict::Single | tail::Verdict::Spread) => {
             ", which is explained below together with any typical ones' that did"
         }
-        Some(_) => "",
         None if stream.slow_again == 0 && settled => ": nothing is there to explain, what slowed them was of that moment",
-        None => "",
+        _ => "",
     };
     let of = plural(told, "repeat");
     Some(format!("{again} of the {of} of slow requests of {} took longer than {above}{beside}", stream.stream))
@@ -156,6 +157,7 @@ fn sentence(replay: &ReplayDocument) -> String {
         1 => "of the slowest request".to_owned(),
         many => format!("of the {many} slowest requests"),
     };
+    let all = if replay.partial { format!("{all} as far as it came") } else { all };
     format!(
         "{all} {} slow by nature, {} by circumstance, {} undecided",
         of(Verdict::ByNature),
