@@ -245,7 +245,7 @@ mod tests {
 
     fn visit(arrived: u64, started: u64, ended: u64, slow: u64) -> Visit {
         let at = |millis| Moment::from_ns(millis * 1_000_000);
-        Visit { arrived: at(arrived), started: at(started), ended: at(ended), slow: Nanos::from_millis(slow), failure: None }
+        Visit { arrived: at(arrived), started: at(started), ended: at(ended), let_go: None, slow: Nanos::from_millis(slow), failure: None }
     }
 
     /// What of a span is in none of its children, in ns. Children here follow one another.

@@ -16,6 +16,8 @@ use tokio::net::TcpStream;
 
 use crate::clock::Moment;
 
+use super::leaving::Leaving;
+
 /// When the last bytes that a connection has read came to this machine. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct LastCame(Rc<Cell<Option<Moment>>>);
@@ -27,11 +29,12 @@ impl LastCame {
     }
 }
 
-/// A connection that keeps its [`LastCame`].
+/// A connection that keeps its [`LastCame`] and its [`Leaving`].
 #[derive(Debug)]
 pub(super) struct Stamped {
     stream: TcpStream,
     last_came: LastCame,
+    leaving: Leaving,
     #[cfg(target_os = "linux")]
     stamps: Option<kernel::Stamps>,
 }
@@ -39,12 +42,13 @@ pub(super) struct Stamped {
 impl Stamped {
     /// Stamps are asked for where `stamping` says so: the kernel takes its time for them, and every read some of its own.
     #[cfg_attr(not(target_os = "linux"), allow(unused_variables, reason = "there is nobody to ask"))]
-    pub(super) fn new(stream: TcpStream, stamping: bool) -> Self {
+    pub(super) fn new(stream: TcpStream, stamping: bool, leaving: Leaving) -> Self {
         #[cfg(target_os = "linux")]
         let stamps = stamping.then(|| kernel::Stamps::of(&stream)).flatten();
         Self {
             stream,
             last_came: LastCame::default(),
+            leaving,
             #[cfg(target_os = "linux")]
             stamps,
         }
@@ -52,6 +56,13 @@ impl Stamped {
 
     pub(super) fn last_came(&self) -> LastCame {
         self.last_came.clone()
+    }
+
+    fn after(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(_))) {
+            self.leaving.written();
+        }
+        written
     }
 }
 
@@ -83,11 +94,13 @@ impl AsyncRead for Stamped {
 
 impl AsyncWrite for Stamped {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.after(written)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, parts)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.after(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -183,7 +196,7 @@ mod tests {
     async fn connected(stamping: bool) -> (TcpStream, Stamped) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (one, other) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        (one.unwrap(), Stamped::new(other.unwrap().0, stamping))
+        (one.unwrap(), Stamped::new(other.unwrap().0, stamping, Leaving::new(Rc::default())))
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use hyper::rt::Executor;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
 use crate::clock::{Clock, SystemClock, Timer};
@@ -16,6 +16,7 @@ use crate::practice::Settings;
 use crate::units::Nanos;
 
 use super::arrivals::Stamped;
+use super::leaving::Leaving;
 use super::service::Service;
 
 /// Windows that no answer or insert of a sensible size waits for.
@@ -81,17 +82,18 @@ pub(crate) async fn serve(listener: TcpListener, service: Rc<Service>, settings:
         if !open.refusing.get() {
             // Without it an answer waits for the acknowledgement of the one before: 40 ms.
             let _ = stream.set_nodelay(true);
-            let stream = Stamped::new(stream, !service.model().is_bare());
             open.add(tokio::task::spawn_local(connection(stream, service.clone())).abort_handle());
         }
     }
 }
 
-async fn connection(stream: Stamped, service: Rc<Service>) {
+async fn connection(stream: TcpStream, service: Rc<Service>) {
+    let leaving = Leaving::new(service.model().lead().clone());
+    let stream = Stamped::new(stream, !service.model().is_bare(), leaving.clone());
     let last_came = stream.last_came();
     let answer = service_fn(move |request| {
-        let (service, last_came) = (service.clone(), last_came.clone());
-        async move { Ok::<_, Infallible>(service.answer(request, &last_came).await) }
+        let (service, last_came, leaving) = (service.clone(), last_came.clone(), leaving.clone());
+        async move { Ok::<_, Infallible>(service.answer(request, &last_came, &leaving).await) }
     });
     let served = http2::Builder::new(Local)
         .initial_stream_window_size(STREAM_WINDOW)
@@ -185,6 +187,35 @@ mod tests {
         drop(wish);
         server.join().unwrap();
         took
+    }
+
+    /// One step of the lead for each answer that waited for its end, none for those that did not (Milvus's own status at once).
+    #[test]
+    fn each_answer_that_was_kept_teaches_how_long_answers_take_to_leave() {
+        let learned = |settings: &str, answers: u64| {
+            let settings: Settings = serde_json::from_str(settings).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let local = tokio::task::LocalSet::new();
+            runtime.block_on(local.run_until(async move {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                let url = format!("http://{}", listener.local_addr().unwrap());
+                let service = Rc::new(Service::new(&settings, None));
+                let model = service.model().clone();
+                tokio::task::spawn_local(model.clone().drive());
+                tokio::task::spawn_local(async move { serve(listener, service, &settings).await });
+                let mut client = MilvusServiceClient::new(Endpoint::from_shared(url).unwrap().connect_lazy());
+                for _ in 0..answers {
+                    client.search(SearchRequest::default()).await.unwrap();
+                }
+                let end = now();
+                end.since(model.lead().before(end))
+            }))
+        };
+        let kept = r#"{"search": "canned", "service": "constant 2ms"}"#;
+        // A write takes longer than half a µs, and two answers of the same client never leave in one.
+        assert_eq!(learned(kept, 1), Nanos(500));
+        assert!(learned(kept, 7) > Nanos(500));
+        assert_eq!(learned(r#"{"search": "canned", "errors": {"milvus:5": 1}}"#, 7), Nanos::ZERO);
     }
 
     /// Taken in when it was noticed, it would take both times together.

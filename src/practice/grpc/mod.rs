@@ -8,6 +8,7 @@ mod caller;
 mod canned;
 mod collections;
 mod connections;
+mod leaving;
 mod rows;
 mod service;
 mod tracing;

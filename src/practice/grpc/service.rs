@@ -24,6 +24,7 @@ use super::arrivals::LastCame;
 use super::asking::Asking;
 use super::body::{Answer, answered, drained, framed, message, refused};
 use super::canned::Canned;
+use super::leaving::Leaving;
 use super::tracing::{Recorded, Tracing};
 
 /// What all requests share. It lives on the server's one thread.
@@ -41,6 +42,18 @@ struct Incoming<'a> {
     headers: &'a HeaderMap,
     /// Of its connection.
     last_came: &'a LastCame,
+    /// Of its connection.
+    leaving: &'a Leaving,
+}
+
+impl Incoming<'_> {
+    /// Its answer is to be written.
+    fn ended(&self, recorded: Recorded<'_>, visit: &Visit) {
+        recorded.ended(visit);
+        if let Some(let_go) = visit.let_go {
+            self.leaving.next(let_go);
+        }
+    }
 }
 
 /// A whole answer with its framing, or gRPC's own refusal.
@@ -68,13 +81,13 @@ impl Service {
     }
 
     /// Answers one request.
-    pub(super) async fn answer<B>(&self, request: http::Request<B>, last_came: &LastCame) -> http::Response<Answer>
+    pub(super) async fn answer<B>(&self, request: http::Request<B>, last_came: &LastCame, leaving: &Leaving) -> http::Response<Answer>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let (parts, body) = request.into_parts();
         let framed = match parts.uri.path().strip_prefix(SERVICE) {
-            Some(method) => self.call(method, Incoming { headers: &parts.headers, last_came }, body).await,
+            Some(method) => self.call(method, Incoming { headers: &parts.headers, last_came, leaving }, body).await,
             None => Err(Status::unimplemented(format!("no service at {}", parts.uri.path()))),
         };
         framed.map_or_else(|status| refused(&status), answered)
@@ -131,7 +144,7 @@ impl Service {
         let recorded = Recorded::new(self.tracing.as_ref(), self.clock, tree, incoming.headers);
         let call = tree.call(asked.as_deref(), incoming, &recorded);
         let (visit, done) = self.model.visit(call, async { framed_answer(work(request).await) }).await;
-        recorded.ended(&visit);
+        incoming.ended(recorded, &visit);
         reply::<A>(&visit, done)
     }
 
@@ -147,7 +160,7 @@ impl Service {
             return Ok(answer.clone());
         }
         let (visit, done) = Box::pin(self.model.visit(tree.call(None, incoming, &recorded), ready(answer.clone()))).await;
-        recorded.ended(&visit);
+        incoming.ended(recorded, &visit);
         match tree {
             Tree::Query => reply::<crate::wire::milvus::QueryResults>(&visit, done),
             _ => reply::<crate::wire::milvus::SearchResults>(&visit, done),

@@ -94,7 +94,7 @@ impl Drop for Recorded<'_> {
     fn drop(&mut self) {
         if let (Some(tracing), Some(caller), Some(arrived)) = (self.tracing, self.caller.take(), self.arrived.get()) {
             let (ended, failure) = (self.clock.now(), Some(Failure::CANCELLED));
-            tracing.record(self.tree, &Visit { arrived, started: ended, ended, slow: Nanos::ZERO, failure }, caller);
+            tracing.record(self.tree, &Visit { arrived, started: ended, ended, let_go: None, slow: Nanos::ZERO, failure }, caller);
         }
     }
 }

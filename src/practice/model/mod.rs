@@ -4,6 +4,7 @@
 //! late turn of the server shifts anybody's end.
 
 mod faults;
+mod lead;
 mod queue;
 mod release;
 mod stall;
@@ -20,6 +21,7 @@ use crate::units::Nanos;
 
 use super::{Failure, Settings};
 use faults::{Fate, Faults};
+pub(super) use lead::Lead;
 use queue::Queue;
 use release::Releases;
 use stall::Stalls;
@@ -53,8 +55,10 @@ pub(super) struct Visit {
     pub(super) arrived: Moment,
     /// A server turned to it: before this it was queued.
     pub(super) started: Moment,
-    /// It was to be let go.
+    /// Its answer was to leave.
     pub(super) ended: Moment,
+    /// When it was to be let go, to leave at its end; `None` where it was not kept.
+    pub(super) let_go: Option<Moment>,
     /// So much of the time before its end it waited inside the slow span.
     pub(super) slow: Nanos,
     /// Why it was not served.
@@ -75,6 +79,7 @@ pub(super) struct Model<C: Clock> {
     /// When the last request came.
     last: Cell<Moment>,
     releases: Rc<Releases>,
+    lead: Rc<Lead>,
 }
 
 impl<C: Clock> Model<C> {
@@ -90,6 +95,7 @@ impl<C: Clock> Model<C> {
             begins: Notify::new(),
             last: Cell::new(Moment::from_ns(0)),
             releases: Rc::new(Releases::default()),
+            lead: Rc::new(Lead::default()),
         }
     }
 
@@ -102,6 +108,11 @@ impl<C: Clock> Model<C> {
     /// Whether nothing is modelled: every request is answered as soon as it can be.
     pub(super) const fn is_bare(&self) -> bool {
         self.bare
+    }
+
+    /// How much earlier than at their end answers are let go: who writes them tells it when they left.
+    pub(super) const fn lead(&self) -> &Rc<Lead> {
+        &self.lead
     }
 
     /// When queue, stalls and faults began, if they have.
@@ -149,7 +160,7 @@ impl<C: Clock> Model<C> {
             _ => {
                 call.arrived.set(Some(came));
                 let done = work.await;
-                let visit = Visit { arrived: came, started: came, ended: self.clock.now(), slow: Nanos::ZERO, failure: None };
+                let visit = Visit { arrived: came, started: came, ended: self.clock.now(), let_go: None, slow: Nanos::ZERO, failure: None };
                 return (visit, Some(done));
             }
         };
@@ -164,21 +175,27 @@ impl<C: Clock> Model<C> {
             Err(failure) => {
                 // A server that does nothing does not refuse either.
                 let ended = self.queue.borrow().awake(origin, arrived);
-                if ended > arrived {
-                    self.releases.at(ended).await;
-                }
-                return (Visit { arrived, started: ended, ended, slow: Nanos::ZERO, failure: Some(failure) }, None);
+                let let_go = if ended > arrived { self.keep(ended).await } else { None };
+                return (Visit { arrived, started: ended, ended, let_go, slow: Nanos::ZERO, failure: Some(failure) }, None);
             }
         };
         let done = work.await;
         let due = served.end.plus(fate.slow);
         let finished = self.clock.now();
-        if finished < due {
-            self.releases.at(due).await;
-        }
+        let let_go = self.keep(due).await;
         // Where the search takes longer than the model allows, the answer leaves when it is there.
         let ended = due.max(finished);
-        (Visit { arrived, started: served.start, ended, slow: fate.slow, failure: None }, Some(done))
+        (Visit { arrived, started: served.start, ended, let_go, slow: fate.slow, failure: None }, Some(done))
+    }
+
+    /// Keeps an answer that is there until it has to be let go to leave at `end`; when that was, where it has not passed already.
+    async fn keep(&self, end: Moment) -> Option<Moment> {
+        let let_go = self.lead.before(end);
+        if self.clock.now() >= let_go {
+            return None;
+        }
+        self.releases.at(let_go).await;
+        Some(let_go)
     }
 
     fn admit(&self, origin: Moment, arrived: Moment, fate: Fate) -> Result<queue::Served, Failure> {

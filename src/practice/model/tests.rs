@@ -153,3 +153,27 @@ fn a_request_is_served_from_when_it_came_however_late_it_is_noticed() {
         assert_eq!(lived(99).await, [35, 35, 45, 45], "nothing comes from the future");
     });
 }
+
+#[test]
+fn an_answer_is_let_go_so_much_before_its_end_as_those_before_it_took_to_leave() {
+    VirtualClock::run(|clock| async move {
+        let settings: Settings =
+            serde_json::from_str(r#"{"service": "constant 10us", "stall": {"every": "1s", "for": "80us", "first": "100us"}}"#).unwrap();
+        let model = Rc::new(Model::new(&settings, clock.clone()));
+        tokio::task::spawn_local(model.clone().drive());
+        let lived = async |came: Moment| {
+            let call = Call { access: Access::Read, asked: None, traced: false, came: Some(came), arrived: &Cell::new(None) };
+            let (visit, _) = model.visit(call, async {}).await;
+            [visit.ended, visit.let_go.unwrap_or(came), clock.now()].map(|moment| moment.since(came).0)
+        };
+        let start = clock.now();
+        assert_eq!(lived(start).await, [10_000; 3], "nothing is known yet");
+        (0..4).for_each(|_| model.lead().learn(start, start.plus(Nanos::from_micros(30))));
+        assert_eq!(lived(clock.now()).await, [10_000, 8_000, 8_000]);
+        clock.timer().unwrap().until(start.plus(Nanos::from_micros(100))).await;
+        assert_eq!(lived(clock.now()).await, [90_000, 88_000, 88_000], "after a stall too");
+        (0..96).for_each(|_| model.lead().learn(start, start.plus(Nanos::from_micros(60))));
+        let came = clock.now();
+        assert_eq!(lived(came).await, [10_000, 0, 0], "it came too late to be let go in time: at once, and nothing is learned from it");
+    });
+}

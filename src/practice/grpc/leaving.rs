@@ -1,0 +1,35 @@
+//! When a connection's answers are with the kernel, held against when they were let go.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::clock::{Moment, now};
+use crate::practice::model::Lead;
+
+/// What a connection's requests tell it of the answers that it is to write. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Leaving {
+    lead: Rc<Lead>,
+    /// When the first answer that is not yet written was to be let go.
+    let_go: Rc<Cell<Option<Moment>>>,
+}
+
+impl Leaving {
+    pub(super) fn new(lead: Rc<Lead>) -> Self {
+        Self { lead, let_go: Rc::default() }
+    }
+
+    /// An answer that waited for its end, and was to be let go at this moment, will be written.
+    pub(super) fn next(&self, let_go: Moment) {
+        if self.let_go.get().is_none() {
+            self.let_go.set(Some(let_go));
+        }
+    }
+
+    /// The kernel has taken what was to be written: of the answers in it the first one is learned from.
+    pub(super) fn written(&self) {
+        if let Some(let_go) = self.let_go.take() {
+            self.lead.learn(let_go, now());
+        }
+    }
+}
