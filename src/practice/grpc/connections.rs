@@ -211,10 +211,11 @@ mod tests {
                 end.since(model.lead().before(end))
             }))
         };
-        let kept = r#"{"search": "canned", "service": "constant 2ms"}"#;
+        // Long beyond a stop of the thread on a busy machine: an answer that is late for its end is not kept.
+        let kept = r#"{"search": "canned", "service": "constant 400ms"}"#;
         // A write takes longer than half a µs, and two answers of the same client never leave in one.
         assert_eq!(learned(kept, 1), Nanos(500));
-        assert!(learned(kept, 7) > Nanos(500));
+        assert!(learned(kept, 4) > Nanos(500));
         assert_eq!(learned(r#"{"search": "canned", "errors": {"milvus:5": 1}}"#, 7), Nanos::ZERO);
     }
 
