@@ -121,7 +121,8 @@ pub(super) fn build(
     mut out: impl FnMut(ServerSpan),
 ) {
     let method = tree.method();
-    let (start, end) = (visit.arrived, visit.ended.max(visit.arrived));
+    // What leaves ahead of its end, to be on its way by then, is over for the server.
+    let (start, end) = (visit.arrived, visit.let_go.unwrap_or(visit.ended).max(visit.arrived));
     let name = format!("milvus.proto.milvus.MilvusService/{method}");
     let mut server = ServerSpan::server(ids, caller, name, start, end).with("rpc.system", "grpc").with("rpc.method", method);
     if let Some(failure) = visit.failure {

@@ -29,7 +29,7 @@ impl LastCame {
     }
 }
 
-/// A connection that keeps its [`LastCame`] and its [`Leaving`].
+/// A connection that keeps its [`LastCame`], and tells its [`Leaving`] of each write.
 #[derive(Debug)]
 pub(super) struct Stamped {
     stream: TcpStream,
@@ -58,7 +58,7 @@ impl Stamped {
         self.last_came.clone()
     }
 
-    fn after(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn with_leaving_told(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if matches!(written, Poll::Ready(Ok(_))) {
             self.leaving.written();
         }
@@ -95,12 +95,12 @@ impl AsyncRead for Stamped {
 impl AsyncWrite for Stamped {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.after(written)
+        self.with_leaving_told(written)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, parts: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.after(written)
+        self.with_leaving_told(written)
     }
 
     fn is_write_vectored(&self) -> bool {

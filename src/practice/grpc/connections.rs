@@ -215,7 +215,7 @@ mod tests {
         let kept = r#"{"search": "canned", "service": "constant 400ms"}"#;
         // A write takes longer than half a µs, and two answers of the same client never leave in one.
         assert_eq!(learned(kept, 1), Nanos(500));
-        assert!(learned(kept, 4) > Nanos(500));
+        assert_eq!(learned(kept, 4), Nanos(2_000));
         assert_eq!(learned(r#"{"search": "canned", "errors": {"milvus:5": 1}}"#, 7), Nanos::ZERO);
     }
 

@@ -26,10 +26,31 @@ impl Leaving {
         }
     }
 
-    /// The kernel has taken what was to be written: of the answers in it the first one is learned from.
+    /// The kernel has taken something of what was to be written: of the answers in it the first one is learned from. Where an answer
+    /// is larger than a write, that is when it began to leave: its end is late by the rest.
     pub(super) fn written(&self) {
         if let Some(let_go) = self.let_go.take() {
             self.lead.learn(let_go, now());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_answers_in_one_write_the_first_teaches_one_step_and_of_none_nothing_is_learned() {
+        let lead = Rc::new(Lead::default());
+        let leaving = Leaving::new(lead.clone());
+        let long_ago = now();
+        let learned = || long_ago.since(lead.before(long_ago)).0;
+        leaving.next(long_ago);
+        // Not to be let go for a long time yet: taken for the first, it would have left before its time.
+        leaving.next(long_ago.plus(crate::units::Nanos::from_secs(1_000)));
+        leaving.written();
+        assert_eq!(learned(), 500);
+        leaving.written();
+        assert_eq!(learned(), 500, "nothing that waited for its end was in it");
     }
 }

@@ -1,7 +1,8 @@
 //! What a request lives through: held, turned away or failed, queued, served, slowed, and let go at the right moment.
 //!
-//! Moments are computed from moments of arrival, never from the time that something took here, so that neither the search nor a
-//! late turn of the server shifts anybody's end.
+//! Starts and ends are computed from moments of arrival, never from the time that something took here, so that neither the search
+//! nor a late turn of the server shifts anybody's end. Only how much before its end an answer is let go is learned, from what
+//! answers took to leave.
 
 mod faults;
 mod lead;
@@ -21,10 +22,11 @@ use crate::units::Nanos;
 
 use super::{Failure, Settings};
 use faults::{Fate, Faults};
-pub(super) use lead::Lead;
 use queue::Queue;
 use release::Releases;
 use stall::Stalls;
+
+pub(super) use lead::Lead;
 
 /// Which side of the rows a request is on: reads begin the faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +59,7 @@ pub(super) struct Visit {
     pub(super) started: Moment,
     /// Its answer was to leave.
     pub(super) ended: Moment,
-    /// When it was to be let go, to leave at its end; `None` where it was not kept.
+    /// When it was let go, or was to be, to leave at its end; `None` where it was late for that.
     pub(super) let_go: Option<Moment>,
     /// So much of the time before its end it waited inside the slow span.
     pub(super) slow: Nanos,
@@ -175,26 +177,28 @@ impl<C: Clock> Model<C> {
             Err(failure) => {
                 // A server that does nothing does not refuse either.
                 let ended = self.queue.borrow().awake(origin, arrived);
-                let let_go = if ended > arrived { self.keep(ended).await } else { None };
+                let let_go = self.keep(ended, self.clock.now()).await;
                 return (Visit { arrived, started: ended, ended, let_go, slow: Nanos::ZERO, failure: Some(failure) }, None);
             }
         };
         let done = work.await;
         let due = served.end.plus(fate.slow);
         let finished = self.clock.now();
-        let let_go = self.keep(due).await;
+        let let_go = self.keep(due, finished).await;
         // Where the search takes longer than the model allows, the answer leaves when it is there.
         let ended = due.max(finished);
         (Visit { arrived, started: served.start, ended, let_go, slow: fate.slow, failure: None }, Some(done))
     }
 
-    /// Keeps an answer that is there until it has to be let go to leave at `end`; when that was, where it has not passed already.
-    async fn keep(&self, end: Moment) -> Option<Moment> {
-        let let_go = self.lead.before(end);
-        if self.clock.now() >= let_go {
+    /// Keeps an answer that is there `now` until it has to be let go to leave at `end`; when that is, where it is not late for it.
+    async fn keep(&self, end: Moment, now: Moment) -> Option<Moment> {
+        let let_go = self.lead.before(end).max(now);
+        if now >= end {
             return None;
         }
-        self.releases.at(let_go).await;
+        if let_go > now {
+            self.releases.at(let_go).await;
+        }
         Some(let_go)
     }
 

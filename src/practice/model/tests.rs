@@ -164,7 +164,7 @@ fn an_answer_is_let_go_so_much_before_its_end_as_those_before_it_took_to_leave()
         let lived = async |came: Moment| {
             let call = Call { access: Access::Read, asked: None, traced: false, came: Some(came), arrived: &Cell::new(None) };
             let (visit, _) = model.visit(call, async {}).await;
-            [visit.ended, visit.let_go.unwrap_or(came), clock.now()].map(|moment| moment.since(came).0)
+            [visit.ended, visit.let_go.unwrap(), clock.now()].map(|moment| moment.since(came).0)
         };
         let start = clock.now();
         assert_eq!(lived(start).await, [10_000; 3], "nothing is known yet");
@@ -174,6 +174,10 @@ fn an_answer_is_let_go_so_much_before_its_end_as_those_before_it_took_to_leave()
         assert_eq!(lived(clock.now()).await, [90_000, 88_000, 88_000], "after a stall too");
         (0..96).for_each(|_| model.lead().learn(start, start.plus(Nanos::from_micros(60))));
         let came = clock.now();
-        assert_eq!(lived(came).await, [10_000, 0, 0], "it came too late to be let go in time: at once, and nothing is learned from it");
+        assert_eq!(lived(came).await, [10_000, 0, 0], "no room for all of it: let go at once, and early");
+        let late = Call { access: Access::Read, asked: None, traced: false, came: Some(came), arrived: &Cell::new(None) };
+        let mut timer = clock.timer().unwrap();
+        let (visit, _) = model.visit(late, timer.until(came.plus(Nanos::from_micros(10)))).await;
+        assert_eq!(visit.let_go, None, "it was not there before its end");
     });
 }
