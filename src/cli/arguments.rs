@@ -184,7 +184,7 @@ behaviour! {
     trace_cost = "TIME";
     /// Memory that inserted rows may take, such as 4GiB
     max_memory = "SIZE";
-    /// How the server waits: auto, sleep, or poll (one core always busy, never late)
+    /// How the server waits: auto, sleep, or poll (one core always busy, never late if it is its own)
     wait = "MODE";
     /// Seed of service times and faults
     seed = "N";

@@ -63,7 +63,7 @@ pub struct Settings {
     /// The most memory that inserted rows may take; beyond it inserts are refused. Left out: "4GiB".
     pub max_memory: ByteSize,
     /// How the server waits: "poll" keeps one core busy and is never late by the kernel's wake-ups, for measurements of the
-    /// instrument itself. Left out: "auto", awake shortly before an answer is due.
+    /// instrument itself where it has a core to itself. Left out: "auto", awake shortly before an answer is due.
     pub wait: Wait,
     /// What service times and faults are drawn from. Left out: the run's own seed; for a server of its own 0.
     #[serde(skip_serializing_if = "Option::is_none")]
