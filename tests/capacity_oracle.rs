@@ -2,6 +2,9 @@
 
 mod capacity_simulation;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::available_parallelism;
+
 use capacity_simulation::Target;
 use tailtrace::experiment::capacity::Verdict;
 use tailtrace::stats::queue::mmc_response_quantile;
@@ -55,12 +58,18 @@ fn searches(servers: u32, service_s: f64, q: f64, runs: u64) -> Found {
 #[test]
 #[allow(clippy::print_stderr, reason = "the table is kept as a record")]
 fn five_hundred_searches_of_every_queue_are_unbiased_and_their_intervals_cover() {
-    let queues = |servers| [0.001, 0.002, 0.005].into_iter().flat_map(move |service_s| [0.9, 0.95, 0.99].map(|q| (servers, service_s, q)));
-    let search = |(servers, service_s, q)| (servers, service_s, q, searches(servers, service_s, q, 500));
+    let of = |servers| [0.001, 0.002, 0.005].into_iter().flat_map(move |service_s| [0.9, 0.95, 0.99].map(|q| (servers, service_s, q)));
+    let queues: Vec<_> = [1, 2, 4].into_iter().flat_map(of).collect();
+    let next = AtomicUsize::new(0);
+    let search = || {
+        let queue = |(servers, service_s, q)| (servers, service_s, q, searches(servers, service_s, q, 500));
+        std::iter::from_fn(|| queues.get(next.fetch_add(1, Ordering::Relaxed)).copied().map(queue)).collect::<Vec<_>>()
+    };
     let found: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = [1, 2, 4].map(|servers| scope.spawn(move || queues(servers).map(search).collect::<Vec<_>>())).into();
+        let threads: Vec<_> = (0..available_parallelism().map_or(2, usize::from)).map(|_| scope.spawn(search)).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
+    assert_eq!(found.len(), queues.len());
     for (servers, service_s, q, found) in &found {
         eprintln!("M/M/{servers} {:.0} ms p{:.0}: {found:.4?}", service_s * 1e3, q * 100.0);
     }

@@ -4,7 +4,10 @@
 
 mod typed;
 
+use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use tailtrace::experiment::{Beside, Nobody, Replay, ReplayError, ReplayOutcome, ReplaySettings, RunOptions, Verdict, run};
@@ -104,7 +107,7 @@ fn verdicts_are_right_for_what_is_slow_by_nature_and_for_what_was_slow_by_chance
     let repeats: Vec<_> = run.requests().unwrap().into_iter().filter(|request| request.stream == "readers-replay").collect();
     assert_eq!(repeats.len(), 1_000);
     assert!(repeats.iter().all(|request| request.why.as_deref() == Some("forced") && request.inclusion_probability == 1.0));
-    let spans = std::fs::read_to_string(run.spans_file().unwrap()).unwrap();
+    let spans = fs::read_to_string(run.spans_file().unwrap()).unwrap();
     let traces = outcome.replay.requests.iter().flat_map(|request| &request.trace_ids);
     assert!(traces.clone().count() == 500 && traces.clone().all(|id| spans.matches(id.as_str()).count() > 2), "client and server spans");
     // The run's own load went on beside them, as it was.
@@ -172,13 +175,28 @@ fn streams_that_write_are_left_out_and_said_to_be() {
     assert_eq!(same, Plan { load: tailtrace::scenario::Load { lanes: scenario::Lanes::Count(2), ..plan.load.clone() }, ..plan });
 }
 
-/// A stored run of 100 searches of which one in five waits 250 ms in one span.
+/// Names and contents.
+type Files = Vec<(OsString, Vec<u8>)>;
+
+/// A stored run of 100 searches of which one in five waits 250 ms in one span: made once, and copied into each test's folder.
 fn run_with_a_slow_span(here: &Path) -> String {
-    let slow = r#"practice.slow_span={ name = "Delegator-waitTSafe", fraction = 0.2, by = "250ms" }"#;
-    let set = ["load.duration=1s", "readers.rate=100/s", "practice.slow_key.fraction=0", slow];
-    let set = set.iter().flat_map(|key| ["--set", key]);
-    let run = command(here, &["run", "s.toml", "--quiet", "--seed", "11"]).args(set).output().unwrap();
-    text(&run.stdout).trim().to_owned()
+    static RUN: OnceLock<(String, Files)> = OnceLock::new();
+    let (directory, files) = RUN.get_or_init(|| {
+        let there = folder("s.toml", SCENARIO);
+        let slow = r#"practice.slow_span={ name = "Delegator-waitTSafe", fraction = 0.2, by = "250ms" }"#;
+        let set = ["load.duration=1s", "readers.rate=100/s", "practice.slow_key.fraction=0", slow];
+        let set = set.iter().flat_map(|key| ["--set", key]);
+        let run = command(there.path(), &["run", "s.toml", "--quiet", "--seed", "11"]).args(set).output().unwrap();
+        let directory = text(&run.stdout).trim().to_owned();
+        let files = fs::read_dir(there.path().join(&directory)).unwrap().map(Result::unwrap);
+        let files = files.map(|file| (file.file_name(), fs::read(file.path()).unwrap())).collect();
+        (directory, files)
+    });
+    fs::create_dir_all(here.join(directory)).unwrap();
+    for (name, bytes) in files {
+        fs::write(here.join(directory).join(name), bytes).unwrap();
+    }
+    directory.clone()
 }
 
 /// What a replay of its five slowest requests prints: the document, and the text in one line.
@@ -208,7 +226,7 @@ fn a_replay_ends_with_what_the_explain_command_that_it_prints_answers() {
     assert_eq!(answer["streams"], Value::Array(vec![explained.clone()]));
     // What is kept is what was printed.
     let kept = here.path().join(document["run_directory"].as_str().unwrap()).join("replay.json");
-    assert_eq!(serde_json::from_slice::<Value>(&std::fs::read(kept).unwrap()).unwrap(), document);
+    assert_eq!(serde_json::from_slice::<Value>(&fs::read(kept).unwrap()).unwrap(), document);
 }
 
 /// One at a time, what comes while a slow one is under way waits for its turn, many of them for longer than what is slow again: that is no

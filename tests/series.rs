@@ -42,11 +42,19 @@ timeout = "500ms"
 "#;
 
 /// Each command with what makes it a long series, the document it leaves, and how it tells its third round or probe.
-const COMMANDS: [(&[&str], &str, &str); 3] = [
+type SeriesCommand = (&'static [&'static str], &'static str, &'static str);
+
+const COMMANDS: [SeriesCommand; 3] = [
     (&["capacity", "s.toml", "--slo", "readers.response.p99 < 400ms", "--from", "50/s"], "capacity.json", "probe 3,"),
     (&["sweep", "s.toml", "--vary", "readers.rate=50/s,60/s", "--rounds", "9"], "sweep.json", "round 3 of"),
     (&["compare", "s.toml", "--a", "readers.rate=50/s", "--b", "readers.rate=60/s"], "compare.json", "round 3 of"),
 ];
+
+/// All commands at the same time: they wait, and what they measure is not asked.
+fn side_by_side(check: impl Fn(SeriesCommand) + Sync) {
+    let check = &check;
+    std::thread::scope(|scope| COMMANDS.map(|command| scope.spawn(move || check(command))).map(|thread| thread.join().unwrap()));
+}
 
 fn folder(uri: &str) -> TempDir {
     typed::folder("s.toml", &SHORT.replace("URI", uri))
@@ -155,7 +163,7 @@ fn until_it_measures(running: &mut Running, series: &Path, done: usize) {
 
 #[test]
 fn a_target_that_dies_is_told_once_with_status_two_and_what_was_measured_is_kept() {
-    for (arguments, file, third) in COMMANDS {
+    side_by_side(|(arguments, file, third)| {
         let mut target = Practice::start();
         let here = folder(&target.uri);
         let mut running = Running::start(here.path(), &[arguments, &["--set", "load.duration=2s"]].concat());
@@ -170,13 +178,13 @@ fn a_target_that_dies_is_told_once_with_status_two_and_what_was_measured_is_kept
         let kept = json(&series(here.path()).join(file));
         assert_eq!(kept["partial"], true, "{file}: {kept:#}");
         assert!(runs(&series(here.path())).len() > done, "{file}: the run in which it died is kept too");
-    }
+    });
 }
 
 #[test]
 fn ctrl_c_leaves_what_was_known_marked_as_partial_with_status_two() {
-    let target = Practice::start();
-    for (arguments, file, third) in COMMANDS {
+    side_by_side(|(arguments, file, third)| {
+        let target = Practice::start();
         let here = folder(&target.uri);
         let mut running = Running::start(here.path(), arguments);
         running.until(third);
@@ -187,7 +195,7 @@ fn ctrl_c_leaves_what_was_known_marked_as_partial_with_status_two() {
         let kept = json(&series(here.path()).join(file));
         assert_eq!(kept["partial"], true, "{file}: {kept:#}");
         assert!(runs(&series(here.path())).iter().filter(|run| run["partial"] == false).count() >= 2, "{file}");
-    }
+    });
 }
 
 /// The signal comes as it does from a terminal: to the command before the run and to the program, of which the one ends of it at once.
