@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 use crate::clock::Anchor;
 use crate::practice::Server;
 use crate::scenario;
-use crate::trace::{Destination, STANDALONE, ServerSpanExporter};
+use crate::trace::{Destination, ServerSpanExporter, process_environment};
 use crate::units::Nanos;
 
 use super::arguments::PracticeArguments;
@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &PracticeArguments) -> Result<Status, CliError> {
     // A full channel means that it has been told already.
     on_signal(move |_| _ = stop.try_send(())).map_err(CliError::Signals)?;
     let exporter = match &arguments.otlp {
-        Some(url) => Some(ServerSpanExporter::start(&Destination::new(url.to_string(), STANDALONE), Anchor::take())?),
+        Some(url) => Some(ServerSpanExporter::start(&Destination::of_practice(url.to_string(), &process_environment), Anchor::take())?),
         None => None,
     };
     let (exporter, spans) = exporter.unzip();

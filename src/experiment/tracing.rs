@@ -9,8 +9,7 @@ use crate::scenario::Plan;
 use crate::trace::collector::{Collector, DEFAULT_LISTEN, Received, leads_to};
 use crate::trace::{
     Accounting, ClientOnly, DEFAULT_FINISH_LIMIT, Destination, Endpoint, Environment, ExportSettings, Exporter, Finished, Forwarder, Ids,
-    RunIdentity, STANDALONE, SampledSink, ServerSpanExporter, ServerSpans, SpanLane, StreamIdentity, TraceError, export_client_only,
-    name_unsampled,
+    RunIdentity, SampledSink, ServerSpanExporter, ServerSpans, SpanLane, StreamIdentity, TraceError, export_client_only, name_unsampled,
 };
 use crate::units::Nanos;
 
@@ -77,7 +76,7 @@ impl Tracing {
         };
         let (server_spans, way_out) = match &plan.practice {
             Some(_) => {
-                let (exporter, way_out) = ServerSpanExporter::start(&Destination::new(url.clone(), STANDALONE), anchor)?;
+                let (exporter, way_out) = ServerSpanExporter::start(&Destination::of_practice(url.clone(), environment), anchor)?;
                 (Some(exporter), Some(way_out))
             }
             None => (None, None),

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::units::Nanos;
 
-use super::{Endpoint, Settings, TraceError};
+use super::{Endpoint, STANDALONE, Settings, TraceError};
 
 /// Looks an environment variable up. [`process_environment`] is the real one.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -149,6 +149,14 @@ impl Destination {
             ..Self::new(url, name.unwrap_or_else(|| DEFAULT_SERVICE_NAME.to_owned()))
         }
     }
+
+    /// The destination of the practice target's spans: as the client's, with its headers and its trust, under Milvus's name. What else
+    /// the environment says of the client is not true of the target.
+    #[must_use]
+    pub fn of_practice(url: impl Into<String>, environment: Environment<'_>) -> Self {
+        let client = Self::of_client(url, &Settings::default(), environment);
+        Self { service_name: STANDALONE.to_owned(), resource: BTreeMap::new(), ..client }
+    }
 }
 
 /// However large a queue is asked for, it holds no more: about 128 MB.
@@ -263,6 +271,8 @@ mod tests {
             delay: Nanos::from_secs(1),
         };
         assert_eq!(Destination::of_client("http://x", &Settings::default(), &environment(variables)), expected);
+        let practice = Destination { service_name: "standalone".into(), resource: BTreeMap::new(), ..expected };
+        assert_eq!(Destination::of_practice("http://x", &environment(variables)), practice, "the same way, another service");
     }
 
     #[test]

@@ -52,19 +52,28 @@ check() {
     fi
 }
 
-# measure: one run against Milvus. A starved Milvus stops answering for seconds, which the run reports as it should and which
-# would fail the checks of its figures: so up to three runs, until one was quiet. Only the last one's directory is looked at.
-measure() {
-    local attempt
+# settings NAME=VALUE…: as options, in the array `options`.
+settings() {
+    options=()
+    for setting in "$@"; do options+=(--set "$setting"); done
+}
+
+# quiet_run NAME SETTING…: a run into $results. A starved Milvus stops answering for seconds, which the run reports as it should and
+# which would fail the checks of its figures: so up to three runs, until one was quiet. Only the last one's directory is looked at.
+quiet_run() {
+    local name=$1 attempt options
+    shift
+    settings "$@"
     for attempt in 1 2 3; do
-        results=$REAL_STACK_STATE/results-$attempt
-        "$TAILTRACE" run "$here/searches-beside-inserts.toml" --json --out "$results" \
-            --set "target.uri=http://127.0.0.1:$MILVUS_PORT" \
-            --set "trace.endpoint=http://127.0.0.1:$JAEGER_OTLP_PORT" \
-            --set "trace.jaeger=$jaeger" >"$REAL_STACK_STATE/run.stdout.json" || return
+        results=$REAL_STACK_STATE/$name-$attempt
+        "$TAILTRACE" run "$here/searches-beside-inserts.toml" --json --out "$results" "${options[@]}" >"$REAL_STACK_STATE/run.stdout.json" || return
         was_quiet && return
-        note "attempt $attempt: Milvus did not answer all requests, or something else took the machine"
+        note "attempt $attempt: the target did not answer all requests, or something else took the machine"
     done
+}
+
+measure() {
+    quiet_run results "target.uri=http://127.0.0.1:$MILVUS_PORT" "trace.endpoint=http://127.0.0.1:$JAEGER_OTLP_PORT" "trace.jaeger=$jaeger"
 }
 
 was_quiet() {
@@ -84,12 +93,11 @@ same_document() {
 
 # strong NAME SETTING…: the load whose guilty span is known, into a results folder of its own; its run directory.
 strong() {
-    local name=$1
+    local name=$1 options
     shift
-    local settings=()
-    for setting in "$@"; do settings+=(--set "$setting"); done
+    settings "$@"
     "$TAILTRACE" run "$here/strong-beside-inserts.toml" --quiet --out "$REAL_STACK_STATE/$name" \
-        --set "target.uri=http://127.0.0.1:$MILVUS_PORT" "${settings[@]}"
+        --set "target.uri=http://127.0.0.1:$MILVUS_PORT" "${options[@]}"
 }
 
 # explained NAME OPTION…: what `explain` says of that run, as people read it and as the check reads it.
@@ -136,6 +144,24 @@ node_client_is_explained() {
         && client_is_explained milvus-node-client grpc.milvus.proto.milvus.MilvusService/Search
 }
 
+# A Jaeger that takes spans by TLS only. What is not trusted costs the spans, which is told, and not the run.
+traced_by_tls() {
+    local certificates=$here/../jaeger_server results
+    local practice=(target.uri=practice 'practice.service="constant 5ms"' load.warmup=1s load.duration=10s)
+    practice+=("trace.endpoint=https://localhost:$JAEGER_OTLP_PORT" "trace.jaeger=$jaeger")
+    "$here/jaeger.sh" stop
+    JAEGER_TLS_CERT=$certificates/localhost.pem JAEGER_TLS_KEY=$certificates/localhost.key "$here/jaeger.sh" start
+    OTEL_EXPORTER_OTLP_CERTIFICATE=$certificates/authority.pem quiet_run tls "${practice[@]}" \
+        && "$python" "$here/check_traces.py" "$results"/*/ "$jaeger" \
+        && quiet_run tls-untrusted "${practice[@]}" \
+        && "$python" -c '
+import json, sys
+run = json.load(open(sys.argv[1]))
+trace, told = run["trace"], [finding["message"] for finding in run["findings"]]
+lost = trace["exported"] == 0 < trace["sampled"] == trace["failed"] + trace["dropped"]
+sys.exit(None if lost and any("could not be delivered" in message for message in told) else f"{trace}\n{told}")' "$REAL_STACK_STATE/run.stdout.json"
+}
+
 practice_answers() {
     start_process practice "$TAILTRACE" practice --port "$PRACTICE_PORT"
     "$python" "$here/pymilvus_practice.py" "http://127.0.0.1:$PRACTICE_PORT"
@@ -161,6 +187,7 @@ else
 fi
 check "the guilty span is named from the built-in collector's traces" explained_from_the_collector
 check "pymilvus runs against the practice target" practice_answers
+check "spans go to a Jaeger that takes them by TLS only" traced_by_tls
 
 if [ ${#failed[@]} -gt 0 ]; then
     note "${#failed[@]} failed: $(printf '%s; ' "${failed[@]}")"

@@ -2,7 +2,7 @@
 # A real Jaeger without containers: all-in-one, built from the Go module in jaeger/, which pins every dependency.
 #
 #   jaeger.sh install      build it (two to three minutes on two cores; again only when jaeger/go.mod or go.sum change)
-#   jaeger.sh start        with empty in-memory storage, until it is healthy
+#   jaeger.sh start        with empty in-memory storage, until it is healthy; JAEGER_TLS_CERT and JAEGER_TLS_KEY: takes spans by TLS only
 #   jaeger.sh stop
 #
 # Every port is bound on loopback. Its web page is a placeholder in this build; the query API is whole.
@@ -31,6 +31,10 @@ start_jaeger() {
     install_jaeger
     is_running jaeger && fail "jaeger runs already: stop it first with jaeger.sh stop"
     need_free_ports "$JAEGER_OTLP_PORT" "$JAEGER_HTTP_PORT" "$JAEGER_ADMIN_PORT"
+    local tls=()
+    if [ -n "${JAEGER_TLS_CERT:-}" ]; then
+        tls=(--collector.otlp.grpc.tls.enabled=true "--collector.otlp.grpc.tls.cert=$JAEGER_TLS_CERT" "--collector.otlp.grpc.tls.key=$JAEGER_TLS_KEY")
+    fi
     # Port 0 takes any free one: what nobody here talks to must not get in anybody's way.
     SPAN_STORAGE_TYPE=memory start_process jaeger "$binary" \
         "--memory.max-traces=$JAEGER_MAX_TRACES" \
@@ -44,7 +48,7 @@ start_jaeger() {
         --http-server.host-port=127.0.0.1:0 \
         --processor.jaeger-binary.server-host-port=127.0.0.1:0 \
         --processor.jaeger-compact.server-host-port=127.0.0.1:0 \
-        --processor.zipkin-compact.server-host-port=127.0.0.1:0
+        --processor.zipkin-compact.server-host-port=127.0.0.1:0 "${tls[@]}"
     wait_until_healthy jaeger "http://127.0.0.1:$JAEGER_ADMIN_PORT/"
 }
 

@@ -7,7 +7,7 @@ use crate::scenario::Plan;
 use crate::tail::jaeger::{Jaeger, LARGEST};
 use crate::tail::management::{self, MANAGEMENT_PORT, TraceSettings};
 use crate::trace::{
-    Decider, Decision, Destination, Endpoint, Environment, Finished, Outcome, Propagation, STANDALONE, ServerSpanExporter, context_header,
+    Decider, Decision, Destination, Endpoint, Environment, Finished, Outcome, Propagation, ServerSpanExporter, context_header,
 };
 use crate::units::{Causes, Fraction, Nanos};
 
@@ -85,7 +85,7 @@ impl<'a> Chain<'a> {
         };
         let anchor = Anchor::take();
         let (server_spans, way_out) = if practice {
-            let destination = Destination { delay: LOOK, ..Destination::new(url.clone(), STANDALONE) };
+            let destination = Destination { delay: LOOK, ..Destination::of_practice(url.clone(), self.environment) };
             let (exporter, way_out) = ServerSpanExporter::start(&destination, anchor)?;
             (Some(exporter), Some(way_out))
         } else {
