@@ -53,6 +53,8 @@ fn what_cannot_be_asked_is_refused_in_one_message_before_anything_is_sent() {
         (SHORT, vec![], "--slo"),
         (SHORT, vec!["--slo", "nobody.response.p99 < 20ms"], "streams of this scenario: readers"),
         (SHORT, vec!["--slo", p99, "--slo", "readers.response.p99 > 30ms"], "contradict"),
+        (SHORT, vec!["--slo", "readers.response.p99 > 20ms"], "asks for slow or failing requests"),
+        (SHORT, vec!["--slo", "errors > 1%"], "asks for slow or failing requests"),
         (SHORT, vec!["--slo", p99, "--stream", "nobody"], "--stream"),
         (SHORT, vec!["--slo", p99, "--from", "90/s", "--max", "80/s"], "--from 90/s is above --max 80/s"),
         (SHORT, vec!["--slo", p99, "--within", "0"], "--within"),

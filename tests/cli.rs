@@ -24,6 +24,15 @@ fn folder(scenario: &str) -> TempDir {
 }
 
 #[test]
+fn a_device_that_never_ends_is_no_scenario() {
+    let here = folder(RIGHT);
+    let ended = tailtrace(here.path(), &["check", "/dev/zero"]);
+    let told = text(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(2), "{told}");
+    assert!(told.contains("`/dev/zero` is more than 1048576 bytes long"), "{told}");
+}
+
+#[test]
 fn every_command_helps_in_one_line_and_at_length() {
     let here = folder(RIGHT);
     let all = text(&tailtrace(here.path(), &["--help"]).stdout);

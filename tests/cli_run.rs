@@ -111,6 +111,23 @@ fn a_gate_that_fails_is_status_one_where_the_run_can_be_trusted() {
 
 #[test]
 fn ctrl_c_leaves_a_whole_result_that_says_it_is_partial() {
+    // As from a terminal and `timeout` at once: one wish.
+    stopped_by(&[Signal::INT, Signal::TERM]);
+}
+
+#[test]
+fn so_does_a_terminal_that_is_closed() {
+    stopped_by(&[Signal::HUP]);
+}
+
+/// Whether the process was started to outlast its terminal (`nohup cargo test`), which it has from its parents.
+fn ignores_hangup(child: &Child) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();
+    u64::from_str_radix(ignored.trim(), 16).unwrap() & 1 == 1
+}
+
+fn stopped_by(signals: &[Signal]) {
     let here = folder();
     let arguments = ["run", "short.toml", "--json", "--quiet", "--set", "load.duration=1h", "--set", "load.warmup=0s"];
     let mut child = command(here.path(), &arguments).spawn().unwrap();
@@ -120,9 +137,10 @@ fn ctrl_c_leaves_a_whole_result_that_says_it_is_partial() {
         assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
         std::thread::yield_now();
     }
-    // As from a terminal and `timeout` at once: one wish.
-    signal(&child, Signal::INT);
-    signal(&child, Signal::TERM);
+    for sent in signals {
+        let ignored = *sent == Signal::HUP && ignores_hangup(&child);
+        signal(&child, if ignored { Signal::TERM } else { *sent });
+    }
     let ended = child.wait_with_output().unwrap();
     let document: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!((document["partial"].as_bool(), ended.status.code()), (Some(true), Some(2)));

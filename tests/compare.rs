@@ -242,6 +242,11 @@ fn what_says_nothing_about_the_target_is_refused_with_one_message() {
         document.set_plan(&plan);
     });
     let nothing = here.path().join("nowhere");
+    let copied = here.path().join("copied");
+    fs::create_dir(&copied).unwrap();
+    for file in fs::read_dir(&base).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), copied.join(file.file_name())).unwrap();
+    }
     for (candidate, status, part) in [
         (Made::new(5, 10.0).write_as(here.path(), |document| document.partial = true), 2, "did not end as planned"),
         (Made::new(6, 10.0).write_as(here.path(), invalid), 3, "not to be trusted: the generator was too slow (generator-bottleneck)"),
@@ -257,6 +262,7 @@ fn what_says_nothing_about_the_target_is_refused_with_one_message() {
         (lost, 2, "`latency.hlog` is missing"),
         (nothing, 2, "name a run directory"),
         (base.clone(), 2, "is given twice"),
+        (copied, 2, "is given twice"),
     ] {
         let ended = compare(&[base.to_str().unwrap(), "--candidate", candidate.to_str().unwrap()]);
         let told = text(&ended.stderr);

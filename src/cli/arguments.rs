@@ -230,7 +230,7 @@ pub(super) struct ScenarioArguments {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Seed of vectors, queries and arrivals; left out: the scenario's, or a drawn one, which is stored
-    #[arg(long, value_name = "N", value_parser = seed)]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = seed)]
     pub(super) seed: Option<u64>,
 }
 

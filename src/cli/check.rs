@@ -40,7 +40,8 @@ fn describe(plan: &Plan) -> Result<String, fmt::Error> {
     row(&mut text, "phases", phases)?;
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let lanes = load.lanes.count(u32::try_from(cores).unwrap_or(u32::MAX));
-    row(&mut text, "lanes", format_args!("{lanes}, {} a lane", counted(load.channels.into(), "channel")))?;
+    let crowded = if lanes as usize > cores { format!("; more than the {} here", counted(cores as u64, "core")) } else { String::new() };
+    row(&mut text, "lanes", format_args!("{lanes}, {} a lane{crowded}", counted(load.channels.into(), "channel")))?;
     for stream in &plan.streams {
         row(&mut text, &stream.name, format_args!("{}", describe_stream(stream, &plan.collection)?))?;
     }

@@ -1,11 +1,12 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, SIGTERM, and the hang-up of a terminal that is closed.
 
 use std::io;
 use std::sync::mpsc::sync_channel;
+use std::task::Poll;
 use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::now;
 use crate::load::Stop;
@@ -16,7 +17,7 @@ use super::exit::CliError;
 /// Signals closer to each other than this count as one: nobody presses Ctrl-C twice so fast.
 const ONE_WISH: Nanos = Nanos::from_millis(100);
 
-/// Calls `react` with 1, 2, … at each Ctrl-C or SIGTERM, on a thread of its own, until the process ends.
+/// Calls `react` with 1, 2, … at each Ctrl-C, SIGTERM or SIGHUP (unless that is ignored, as `nohup` has it), on a thread of its own, until the process ends.
 pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
     let (ready, registered) = sync_channel(1);
     thread::Builder::new().name("tailtrace-signals".to_owned()).spawn(move || {
@@ -24,22 +25,25 @@ pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Resu
             return;
         };
         runtime.block_on(async {
-            let pair = signal(SignalKind::interrupt()).and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
-            let (report, pair) = match pair {
-                Ok(pair) => (Ok(()), Some(pair)),
-                Err(error) => (Err(error), None),
+            let (report, mut signals) = match listen() {
+                Ok(signals) => (Ok(()), signals),
+                Err(error) => (Err(error), Vec::new()),
             };
             // The one that asked waits for it.
             let _ = ready.send(report);
-            let Some((mut interrupt, mut terminate)) = pair else { return };
+            if signals.is_empty() {
+                return;
+            }
             let mut times = 0;
             let mut last = None;
             loop {
                 std::future::poll_fn(|context| {
-                    if interrupt.poll_recv(context).is_ready() {
-                        return std::task::Poll::Ready(());
+                    // All are asked, so that each wakes this task.
+                    let mut came = false;
+                    for signal in &mut signals {
+                        came |= signal.poll_recv(context).is_ready();
                     }
-                    terminate.poll_recv(context).map(|_| ())
+                    if came { Poll::Ready(()) } else { Poll::Pending }
                 })
                 .await;
                 // `timeout` and others signal the process and its group, one right after the other: that is one wish.
@@ -55,7 +59,25 @@ pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Resu
     registered.recv().unwrap_or_else(|_| Err(io::Error::other("the operating system has no descriptor left to listen for signals")))
 }
 
-/// Told to stop by Ctrl-C or SIGTERM; the second one ends the process.
+/// The signals that mean: end now.
+fn listen() -> io::Result<Vec<Signal>> {
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+    // To listen would undo what `nohup` did.
+    if !ignores_hangup() {
+        kinds.push(SignalKind::hangup());
+    }
+    kinds.into_iter().map(signal).collect()
+}
+
+/// Whether whoever started this process wants it to outlast its terminal; where the system does not tell, it is taken to.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bit n − 1 stands for signal n, and SIGHUP is 1.
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
+}
+
+/// Told to stop by Ctrl-C, SIGTERM or a hang-up; the second one ends the process.
 pub(super) fn stop_on_signal() -> Result<Stop, CliError> {
     let stop = Stop::default();
     let on_stop = stop.clone();

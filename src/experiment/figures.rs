@@ -166,6 +166,7 @@ pub(super) fn trace(begun: &Trace, decisions: &Decisions, traced: &Traced) -> Tr
         exported: accounting.exported,
         dropped: accounting.dropped,
         failed: accounting.failed,
+        failure: traced.failure.clone(),
         export_bytes: Some(accounting.bytes),
         client_only: traced.client_only.map(client_only),
         forward: traced.received.as_ref().and_then(|received| received.forwarded.as_ref()).map(forward),

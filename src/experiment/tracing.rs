@@ -36,6 +36,8 @@ pub(super) struct Tracing {
 /// What tracing has to say at the end.
 pub(super) struct Traced {
     pub(super) accounting: Accounting,
+    /// Why the first client spans failed.
+    pub(super) failure: Option<String>,
     pub(super) client_only: Option<ClientOnly>,
     pub(super) received: Option<Received>,
     /// What went wrong without harm to anything measured.
@@ -114,6 +116,7 @@ impl Tracing {
     /// Lets every span that is on its way arrive, within limits, and gives the account. The practice target must have stopped.
     /// Unsampled ones of the `outliers` get a span of the client alone.
     pub(super) fn finish(self, exporter: Exporter, identity: &RunIdentity, outliers: Option<&[Finished]>) -> Traced {
+        let failure = exporter.failure();
         let accounting = exporter.finish();
         let slow = |outliers: &[Finished]| outliers.iter().filter(|slow| !slow.decision.is_sampled()).copied().collect::<Vec<_>>();
         let export = |(outliers, destination): (&[Finished], &Destination)| {
@@ -131,7 +134,7 @@ impl Tracing {
             // Others send their spans here, and the last requests' are still in their batches.
             pause(OTHERS_BATCH);
         }
-        Traced { accounting, client_only, received: self.collector.map(Collector::stop), trouble }
+        Traced { accounting, failure: failure.get().cloned(), client_only, received: self.collector.map(Collector::stop), trouble }
     }
 }
 

@@ -48,7 +48,7 @@ fn of_stream(stream: &Stream, busiest: &Lane, timer: u64) -> Option<Statement> {
     } else if taken >= BUSY_LANE {
         (
             format!("a lane used {} of its core, or waited for it", percent(taken)),
-            "use more lanes (`load.lanes`) and a core for each, lower the rate, or add generators (shards): these times are the generator's own",
+            "use more lanes (`load.lanes`) and a core for each, or lower the rate: these times are the generator's own",
         )
     } else if timer > STARVED_TIMER_NS {
         (

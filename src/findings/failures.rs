@@ -1,6 +1,6 @@
-//! Requests that failed, and streams of which nothing came.
+//! Requests that failed, streams of which nothing came, and runs that measured nothing.
 
-use crate::result::model::{RunDocument, Severity, Stream};
+use crate::result::model::{Loop, RunDocument, Severity, Stream};
 
 use super::Statement;
 use super::statement::percent;
@@ -12,12 +12,36 @@ const WORTH_A_WORD: f64 = 0.01;
 const MANY: f64 = 0.1;
 
 pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
+    let ended: u64 = document.streams.iter().map(|stream| stream.ok + stream.failed + stream.timed_out).sum();
+    // Of a run that was stopped that is no wonder.
+    if ended == 0 && !document.partial {
+        return vec![nothing_measured(&document.streams)];
+    }
     document.streams.iter().filter_map(|stream| of_stream(stream, document.partial)).collect()
+}
+
+/// Not one request of any stream ended: whatever figures there are, they are no target's.
+fn nothing_measured(streams: &[Stream]) -> Statement {
+    let scheduled: u64 = streams.iter().map(|stream| stream.scheduled).sum();
+    let closed = streams.iter().any(|stream| stream.load_loop == Loop::Closed);
+    let (message, advice) = match (scheduled, closed) {
+        (0, true) => (
+            "no worker sent a request in the measured phase: nothing was measured".to_owned(),
+            "take fewer `workers`, so that those of the warm-up end in time, or lengthen `load.duration`",
+        ),
+        (0, false) => {
+            ("no request was due in the measured phase: nothing was measured".to_owned(), "raise the rate or lengthen `load.duration`")
+        }
+        _ => (
+            format!("not one of {scheduled} requests came to an end, in an answer, a failure or a time-out: nothing was measured"),
+            "see that the target answers at all and that there are no more lanes (`load.lanes`) than cores, then lengthen `load.drain`",
+        ),
+    };
+    Statement::new("nothing-measured", Severity::Invalid, message, advice).figure("scheduled", scheduled)
 }
 
 fn of_stream(stream: &Stream, partial: bool) -> Option<Statement> {
     if stream.scheduled == 0 {
-        // Of a run that was stopped that is no wonder.
         if partial {
             return None;
         }

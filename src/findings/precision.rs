@@ -24,7 +24,12 @@ pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
             stream.response.count,
             short.join(", ")
         );
-        let advice = "lengthen `load.duration`, or rely on lower percentiles; requests close in time meet the same queue and count as few";
+        // Where even the median has no interval there is no lower one to rely on.
+        let advice = if stream.response.is_too_few(&LEADING[0].key()) {
+            "lengthen `load.duration`: how far a figure may be off shows in how it scatters over the run, and this one was too short for that"
+        } else {
+            "lengthen `load.duration`, or rely on lower percentiles; requests close in time meet the same queue and count as few"
+        };
         let statement = Statement::new("too-few-samples", Severity::Note, message, advice).about(&stream.name);
         let statement = statement.figure("count", stream.response.count).figure("percentiles", short.join(", "));
         Some(statement.figure("effective_count", stream.response.effective_count))

@@ -16,8 +16,10 @@ pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
     }
     if trace.failed > 0 {
         let to = trace.endpoint.as_deref().map(|endpoint| format!(" {endpoint}")).unwrap_or_default();
-        let message = format!("{} of {} spans could not be delivered to the collector{to}", trace.failed, trace.ended);
-        let advice = "see that the collector is up and takes OTLP over gRPC (port 4317 as a rule), and that nothing between refuses it";
+        let why = trace.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        let message = format!("{} of {} spans could not be delivered to the collector{to}{why}", trace.failed, trace.ended);
+        let advice = "see that the collector is up and takes OTLP over gRPC (port 4317 as a rule); `tailtrace doctor` with the same scenario \
+                      tries every step of the way";
         let statement = Statement::new("spans-failed", Severity::Note, message, advice);
         found.push(statement.figure("failed", trace.failed).figure("ended", trace.ended));
     }

@@ -40,7 +40,7 @@ fn sound() -> RunDocument {
 type Change = fn(&mut RunDocument);
 
 /// (code, severity, what brings it up, the near miss that does not), thresholds as the method gives them.
-static TABLE: [(&str, Severity, Change, Change); 32] = [
+static TABLE: [(&str, Severity, Change, Change); 35] = [
     ("run-partial", Severity::Invalid, |d| d.partial = true, |d| d.partial = false),
     (
         "clock-jumped",
@@ -65,7 +65,9 @@ static TABLE: [(&str, Severity, Change, Change); 32] = [
     // Requests that usually take 2 s come in clumps 4 s apart.
     ("outage", Severity::Suspect, |d| clumps(d, 1_999), |d| clumps(d, 2_000)),
     ("nothing-succeeded", Severity::Suspect, |d| fail(d, 30_000), |d| fail(d, 0)),
-    ("nothing-scheduled", Severity::Suspect, |d| d.streams[0].scheduled = 0, |d| d.streams[0].scheduled = 30_000),
+    ("nothing-scheduled", Severity::Suspect, |d| beside(d, 0), |d| beside(d, 30_000)),
+    ("nothing-measured", Severity::Invalid, |d| nothing_ended(d, 0), |d| d.streams[0].ok = 1),
+    ("nothing-measured", Severity::Invalid, |d| nothing_ended(d, 30_000), |d| fail(d, 1)),
     (
         "lateness-in-tail",
         Severity::Suspect,
@@ -86,6 +88,7 @@ static TABLE: [(&str, Severity, Change, Change); 32] = [
     ("trend", Severity::Note, |d| trend(d, 0.21, 1e-6), |d| trend(d, 0.19, 1e-9)),
     ("near-floor", Severity::Suspect, |d| floor(d, 800_001), |d| floor(d, 800_000)),
     ("lanes-busy", Severity::Suspect, |d| closed(d, 0.9, "auto"), |d| closed(d, 0.89, "auto")),
+    ("lanes-busy", Severity::Invalid, |d| (closed(d, 0.9, "auto"), d.streams[0].ok = 0).0, |_| ()),
     (
         "lower-bounds",
         Severity::Note,
@@ -129,6 +132,15 @@ fn evidence(d: &mut RunDocument, missing: u64, why: Option<&str>) {
 fn hour(d: &mut RunDocument, step_ms: i64) {
     d.phases[0].length_ns = Some(3_600_000 * MS);
     d.generator.clock_step_ns = step_ms * MS.cast_signed();
+}
+
+/// One more stream, of which so many requests were due.
+fn beside(d: &mut RunDocument, scheduled: u64) {
+    d.streams.push(Stream { scheduled, ..d.streams[0].clone() });
+}
+
+fn nothing_ended(d: &mut RunDocument, scheduled: u64) {
+    (d.streams[0].scheduled, d.streams[0].ok) = (scheduled, 0);
 }
 
 fn late_median(d: &mut RunDocument, cpu_share: f64, late_ns: u64) {
@@ -255,7 +267,7 @@ fn every_rule_has_a_row() {
         })
     });
     assert_eq!(empty_handed.count(), 0);
-    assert_eq!(rows.len(), 28);
+    assert_eq!(rows.len(), 29);
 }
 
 #[test]

@@ -82,8 +82,8 @@ impl<L> Measured<L> {
         self.phases.drain = self.phases.drain.min(report.phases.drain);
         self.decisions.add(&report.decisions);
         self.lanes.push(LaneHealth {
-            cpu_share: report.cpu.as_secs_f64() / report.measured.as_secs_f64().max(1e-9),
-            wait_share: report.waited.as_secs_f64() / report.measured.as_secs_f64().max(1e-9),
+            cpu_share: share(report.cpu, report.measured),
+            wait_share: share(report.waited, report.measured),
             timer_error: report.timer_error,
             merged_intervals: report.merged_intervals,
             decisions: report.decisions,
@@ -105,4 +105,9 @@ impl<L> Measured<L> {
     pub const fn duration(&self) -> Nanos {
         self.phases.drain.since(self.phases.measure)
     }
+}
+
+/// A part of the measured phase, 0 to 1. A lane that was only given the processor again when the phase was over saw nothing of it.
+fn share(part: Nanos, measured: Nanos) -> f64 {
+    if measured.0 == 0 { 0.0 } else { (part.as_secs_f64() / measured.as_secs_f64()).min(1.0) }
 }

@@ -202,6 +202,9 @@ impl Settings {
         if self.cut_every.is_some_and(|every| every <= self.refuse_for) {
             return error("cut_every", "must be longer than `refuse_for`, or no connection is ever taken again");
         }
+        if self.cut_every.is_none() && self.refuse_for != Nanos::ZERO {
+            return error("refuse_for", "needs `cut_every`: connections are refused after a cut");
+        }
         if self.slow_span.as_ref().is_some_and(|slow| slow.name.trim().is_empty()) {
             return error("slow_span.name", "must name a span, such as \"Delegator-waitTSafe\"");
         }
@@ -270,6 +273,7 @@ mod tests {
             (r#"{"stall": {"for": "0s"}}"#, "stall.for"),
             (r#"{"error_rate": 0.6, "errors": {"UNKNOWN": 0.5}}"#, "errors"),
             (r#"{"cut_every": "1s", "refuse_for": "1s"}"#, "cut_every"),
+            (r#"{"refuse_for": "1s"}"#, "refuse_for"),
             (r#"{"slow_span": {"name": " ", "fraction": 1, "by": "1ms"}}"#, "slow_span.name"),
             (r#"{"slow_key": {"fraction": 0.1, "by": "1ms"}, "search": "canned"}"#, "slow_key"),
             (r#"{"max_queue": 1}"#, "max_queue"),

@@ -19,12 +19,10 @@ pub enum ScenarioError {
         cause: std::io::Error,
     },
     /// The file is no text file of a scenario's size.
-    #[error("`{}` is {size} bytes long, and no scenario is longer than {most}; give the path of a scenario file", path.display())]
+    #[error("`{}` is more than {most} bytes long, which no scenario is; give the path of a scenario file", path.display())]
     TooLong {
         /// What was asked for.
         path: PathBuf,
-        /// Its length.
-        size: u64,
         /// What is read at most.
         most: u64,
     },

@@ -1,7 +1,7 @@
 //! Reading: text and overrides to a plan.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::Path as FilePath;
 
 use rand::TryRng as _;
@@ -68,12 +68,14 @@ pub fn read(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioErro
     if file.is_dir() {
         return Err(ScenarioError::NoPlan { path: path.to_owned() });
     }
-    let size = file.len();
-    if size > LONGEST {
-        return Err(ScenarioError::TooLong { path: path.to_owned(), size, most: LONGEST });
-    }
+    let mut text = String::new();
     let no_text = || ScenarioError::NotText { path: path.to_owned() };
-    let text = fs::read_to_string(path).map_err(|cause| if is_no_text(&cause) { no_text() } else { failed(cause) })?;
+    // A device or a pipe says that it is empty, and may never end.
+    let read = fs::File::open(path).and_then(|open| open.take(LONGEST + 1).read_to_string(&mut text));
+    if read.as_ref().is_ok_and(|read| *read as u64 > LONGEST) {
+        return Err(ScenarioError::TooLong { path: path.to_owned(), most: LONGEST });
+    }
+    read.map_err(|cause| if is_no_text(&cause) { no_text() } else { failed(cause) })?;
     parse(&text, &path.display().to_string(), overrides)
 }
 

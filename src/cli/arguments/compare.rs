@@ -40,7 +40,7 @@ pub(in crate::cli) struct CompareArguments {
     #[arg(long, value_name = "RUN", num_args = 1..)]
     pub(in crate::cli) candidate: Vec<PathBuf>,
     /// By what share times and rates may get worse; errors and recall by a tenth of it [default: 5%]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     pub(in crate::cli) tolerance: Option<Fraction>,
     /// A figure to compare, such as readers.response.p99; may be given more than once
     ///
@@ -52,7 +52,7 @@ pub(in crate::cli) struct CompareArguments {
     #[arg(long, value_name = "KEY", help_heading = "Stored runs")]
     pub(in crate::cli) allow_different: Vec<String>,
     /// How much times and rates scatter between runs of the same, such as 3% (standard deviation)
-    #[arg(long, value_name = "SHARE", help_heading = "Stored runs", conflicts_with = "noise_from")]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true, help_heading = "Stored runs", conflicts_with = "noise_from")]
     pub(in crate::cli) noise: Option<Fraction>,
     /// Learn that from a folder of past runs of the same plan
     #[arg(long, value_name = "DIR", help_heading = "Stored runs")]
@@ -70,7 +70,7 @@ pub(in crate::cli) struct CompareArguments {
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Live")]
     pub(in crate::cli) set: Vec<String>,
     /// Seed of vectors, queries and arrivals of both sides
-    #[arg(long, value_name = "N", help_heading = "Live")]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = super::seed, help_heading = "Live")]
     pub(in crate::cli) seed: Option<u64>,
     /// Where the series' directory is made
     #[arg(long, value_name = "DIR", default_value = "results", help_heading = "Live")]

@@ -36,7 +36,7 @@ pub(in crate::cli) struct SweepArguments {
     #[arg(long, value_name = "N", conflicts_with = "until_precise", value_parser = clap::value_parser!(u32).range(2..=10_000))]
     pub(in crate::cli) rounds: Option<u32>,
     /// Go on until every interval reaches at most so far to either side, such as 2%
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     pub(in crate::cli) until_precise: Option<Fraction>,
     /// Most rounds of --until-precise [default: 100]
     #[arg(long, value_name = "N", requires = "until_precise", value_parser = clap::value_parser!(u32).range(2..=10_000))]
@@ -56,6 +56,6 @@ pub(in crate::cli) struct SweepArguments {
     #[arg(long, value_name = "WHAT")]
     pub(in crate::cli) catch: Option<String>,
     /// The overhead that a recommended fraction is shown to stay below [default: 1%]
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_hyphen_values = true)]
     pub(in crate::cli) max_overhead: Option<Fraction>,
 }

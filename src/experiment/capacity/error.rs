@@ -52,6 +52,14 @@ pub enum CapacityError {
         /// The SLO.
         slo: String,
     },
+    /// An SLO that an overload would meet.
+    #[error(
+        "`{slo}` asks for slow or failing requests, which more load always brings; write the limit with `<`, such as 'readers.response.p99 < 20ms'"
+    )]
+    WrongWay {
+        /// The SLO.
+        slo: String,
+    },
     /// A closed loop has no rate.
     #[error(
         "stream `{name}` is a closed loop of {workers} and has no rate to vary; give it `rate` in place of `workers` in the scenario \

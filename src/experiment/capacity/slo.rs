@@ -75,6 +75,9 @@ pub fn read(texts: &[String], plan: &Plan) -> Result<Vec<Slo>, CapacityError> {
     if let Some(slo) = slos.iter().find(|slo| never(&slo.gate)) {
         return Err(CapacityError::Never { slo: slo.gate.to_string() });
     }
+    if let Some(slo) = slos.iter().find(|slo| wants_worse(&slo.gate)) {
+        return Err(CapacityError::WrongWay { slo: slo.gate.to_string() });
+    }
     Ok(slos)
 }
 
@@ -98,6 +101,11 @@ fn never(gate: &Gate) -> bool {
         (Metric::Errors { .. } | Metric::Recall { .. }, false) => strict && limit >= 1.0,
         _ => false,
     }
+}
+
+/// Whether it asks for times or errors above a limit: those grow with the rate, so that a search would end at its first overload.
+fn wants_worse(gate: &Gate) -> bool {
+    matches!(gate.metric, Metric::Time { .. } | Metric::Errors { .. }) && !gate.limit.is_upper()
 }
 
 /// Whether no run can meet both: one wants more of a figure than the other allows of it, or of one that is never smaller.

@@ -1,6 +1,6 @@
 //! Which stored runs may be compared.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::result::model::{Severity, Trust};
 use crate::result::{self, StoredRun};
@@ -24,11 +24,11 @@ pub(super) fn accept(run: StoredRun) -> Result<StoredRun, CompareError> {
     }
 }
 
-/// Refuses runs of plans that differ, and one run given twice; `allowed` keys may differ.
+/// Refuses runs of plans that differ, and one run given twice, be it as a copy; `allowed` keys may differ.
 pub(super) fn comparable(base: &[StoredRun], candidate: &[StoredRun], allowed: &[String]) -> Result<(), CompareError> {
     let all: Vec<&StoredRun> = base.iter().chain(candidate).collect();
     for (at, run) in all.iter().enumerate() {
-        let twin = |other: &&&StoredRun| other.document.id == run.document.id && same_place(&other.path, &run.path);
+        let twin = |other: &&&StoredRun| other.document.id == run.document.id;
         if all[..at].iter().any(|other| twin(&other)) {
             return Err(CompareError::Twice { path: run.path.clone() });
         }
@@ -52,11 +52,6 @@ pub(super) fn comparable(base: &[StoredRun], candidate: &[StoredRun], allowed: &
         }
     }
     Ok(())
-}
-
-fn same_place(one: &Path, other: &Path) -> bool {
-    let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    whole(one) == whole(other)
 }
 
 /// What is worth a word about runs that may be compared: different machines, versions, targets, doubts.
