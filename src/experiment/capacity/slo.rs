@@ -75,7 +75,8 @@ pub fn read(texts: &[String], plan: &Plan) -> Result<Vec<Slo>, CapacityError> {
     if let Some(slo) = slos.iter().find(|slo| never(&slo.gate)) {
         return Err(CapacityError::Never { slo: slo.gate.to_string() });
     }
-    if let Some(slo) = slos.iter().find(|slo| wants_worse(&slo.gate)) {
+    // Beside another one it may say what is wanted of a tail; alone it limits nothing.
+    if let Some(slo) = slos.first().filter(|_| slos.iter().all(|slo| wants_worse(&slo.gate))) {
         return Err(CapacityError::WrongWay { slo: slo.gate.to_string() });
     }
     Ok(slos)
