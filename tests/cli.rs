@@ -116,7 +116,7 @@ fn bad_input_gets_one_clear_message_and_status_two() {
         (&["check", "nowhere.toml"][..], &["cannot read the scenario `nowhere.toml`", "No such file"][..]),
         (&["check", "."], &["holds no plan of a run", "directory"]),
         (&["check", "binary.toml"], &["is not text in UTF-8"]),
-        (&["check", "long.toml"], &["1048577 bytes"]),
+        (&["check", "long.toml"], &["more than 1048576 bytes"]),
         (&["check", "newer"], &["newer/run.json", "schema `tailtrace.run/9`", "give the scenario file"]),
         (&["check"], &["<SCENARIO>", "Usage:"]),
         (&["check", "s.toml", "--sett", "a=b"], &["--sett", "--set"]),
