@@ -120,7 +120,7 @@ fn bad_input_gets_one_clear_message_and_status_two() {
         (&["check", "newer"], &["newer/run.json", "schema `tailtrace.run/9`", "give the scenario file"]),
         (&["check"], &["<SCENARIO>", "Usage:"]),
         (&["check", "s.toml", "--sett", "a=b"], &["--sett", "--set"]),
-        (&["check", "s.toml", "--seed", "-1"], &["-1", "Usage:"]),
+        (&["check", "s.toml", "--seed", "-1"], &["--seed", "a whole number from 0"]),
         (&["check", "s.toml", "--set"], &["--set", "KEY=VALUE"]),
         (&["check", "s.toml", "--set", "readers.rate"], &["--set readers.rate", "there is no `=`"]),
         (&["check", "s.toml", "--set", "readers.rate=0/s"], &["readers.rate", "a rate of zero"]),
