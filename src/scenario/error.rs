@@ -19,10 +19,12 @@ pub enum ScenarioError {
         cause: std::io::Error,
     },
     /// The file is no text file of a scenario's size.
-    #[error("`{}` is more than {most} bytes long, which no scenario is; give the path of a scenario file", path.display())]
+    #[error("`{}` is {size} bytes long or more, and no scenario is longer than {most}; give the path of a scenario file", path.display())]
     TooLong {
         /// What was asked for.
         path: PathBuf,
+        /// Its length, as far as it was read where it does not say.
+        size: u64,
         /// What is read at most.
         most: u64,
     },

@@ -68,14 +68,16 @@ pub fn read(path: &FilePath, overrides: &Overrides) -> Result<Plan, ScenarioErro
     if file.is_dir() {
         return Err(ScenarioError::NoPlan { path: path.to_owned() });
     }
-    let mut text = String::new();
-    let no_text = || ScenarioError::NotText { path: path.to_owned() };
     // A device or a pipe says that it is empty, and may never end.
-    let read = fs::File::open(path).and_then(|open| open.take(LONGEST + 1).read_to_string(&mut text));
-    if read.as_ref().is_ok_and(|read| *read as u64 > LONGEST) {
-        return Err(ScenarioError::TooLong { path: path.to_owned(), most: LONGEST });
+    let mut bytes = Vec::new();
+    if file.len() <= LONGEST {
+        fs::File::open(path).and_then(|open| open.take(LONGEST + 1).read_to_end(&mut bytes)).map_err(failed)?;
     }
-    read.map_err(|cause| if is_no_text(&cause) { no_text() } else { failed(cause) })?;
+    let size = file.len().max(bytes.len() as u64);
+    if size > LONGEST {
+        return Err(ScenarioError::TooLong { path: path.to_owned(), size, most: LONGEST });
+    }
+    let text = String::from_utf8(bytes).map_err(|_| ScenarioError::NotText { path: path.to_owned() })?;
     parse(&text, &path.display().to_string(), overrides)
 }
 
