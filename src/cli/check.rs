@@ -95,10 +95,10 @@ fn collection(collection: &CollectionSettings) -> Result<String, fmt::Error> {
         return Ok(format!("{}, as it is", collection.name));
     }
     let mut text = format!(
-        "{}, {} of {} dimensions, {} by {}",
+        "{}, {} of {}, {} by {}",
         collection.name,
         counted(collection.rows.get(), "row"),
-        collection.dim(),
+        counted(collection.dim().into(), "dimension"),
         collection.index.kind,
         as_typed(&collection.metric()),
     );

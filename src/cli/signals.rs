@@ -17,7 +17,8 @@ use super::exit::CliError;
 /// Signals closer to each other than this count as one: nobody presses Ctrl-C twice so fast.
 const ONE_WISH: Nanos = Nanos::from_millis(100);
 
-/// Calls `react` with 1, 2, … at each Ctrl-C, SIGTERM or SIGHUP (unless that is ignored, as `nohup` has it), on a thread of its own, until the process ends.
+/// Calls `react` with 1, 2, … at each Ctrl-C, SIGTERM or SIGHUP (unless that is ignored, as `nohup` has it), on a thread of its
+/// own, until the process ends.
 pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
     let (ready, registered) = sync_channel(1);
     thread::Builder::new().name("tailtrace-signals".to_owned()).spawn(move || {

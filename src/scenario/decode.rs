@@ -74,7 +74,8 @@ impl serde::de::Error for Fault {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::bare(format!("the key `{field}` is missing"), None)
+        let help = "add it; `tailtrace schema` describes every key".to_owned();
+        Self::bare(format!("the key `{field}` is missing"), Some(help))
     }
 
     fn duplicate_field(field: &'static str) -> Self {

@@ -322,7 +322,7 @@ fn operation(typed: StreamTable, place: &Place, dim: Option<u32>) -> Result<Oper
         .to_vec(),
     };
     if let Some((key, _, owner)) = foreign.into_iter().find(|(_, given, _)| *given) {
-        let message = format!("{name}.{key}: belongs to {owner} streams, and `{name}` is {} stream", article(typed.operation));
+        let message = format!("{name}.{key}: belongs to {owner} streams, and `{name}` is {} stream", article(typed.operation.name()));
         return Err(place.problem(key, message, "take the key out").key());
     }
     Ok(match typed.operation {
@@ -347,9 +347,9 @@ fn operation(typed: StreamTable, place: &Place, dim: Option<u32>) -> Result<Oper
     })
 }
 
-fn article(operation: OperationName) -> String {
-    let article = if operation == OperationName::Insert { "an" } else { "a" };
-    format!("{article} {}", operation.name())
+fn article(operation: &str) -> String {
+    let article = if operation.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {operation}")
 }
 
 fn check_gates(gates: &Gates, streams: &[Stream]) -> Result<(), Problem> {
@@ -369,7 +369,8 @@ fn check_gates(gates: &Gates, streams: &[Stream]) -> Result<(), Problem> {
             return Err(problem(format!("gates: `{metric}` speaks of a stream that is not there"), help));
         };
         if matches!(gate.metric, Metric::Recall { .. }) && !matches!(stream.operation, Operation::Search(_)) {
-            let message = format!("gates: `{metric}`: `{name}` is {} stream, and only searches have a recall", stream.operation.name());
+            let message =
+                format!("gates: `{metric}`: `{name}` is {} stream, and only searches have a recall", article(stream.operation.name()));
             return Err(problem(message, "take the gate out, or name a search stream".to_owned()));
         }
     }

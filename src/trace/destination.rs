@@ -70,7 +70,11 @@ impl std::fmt::Debug for Destination {
 
 impl Endpoint {
     /// Where spans go: what the scenario says, else what the environment says, else the built-in collector.
+    ///
+    /// # Errors
+    /// Where a variable that matters for the export holds what cannot be meant, wherever spans go.
     pub fn resolve(settings: &Settings, environment: Environment<'_>) -> Result<Self, TraceError> {
+        check_values(environment)?;
         if let Some(endpoint) = &settings.endpoint {
             return Ok(endpoint.clone());
         }
@@ -157,6 +161,38 @@ impl Destination {
         let client = Self::of_client(url, &Settings::default(), environment);
         Self { service_name: STANDALONE.to_owned(), resource: BTreeMap::new(), ..client }
     }
+}
+
+/// Variables that [`Destination::of_client`] reads as a whole number.
+const NUMBERS: [&str; 6] = [
+    "OTEL_BSP_MAX_QUEUE_SIZE",
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+    "OTEL_BSP_SCHEDULE_DELAY",
+    "OTEL_BSP_EXPORT_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+];
+
+/// Refuses what an exporter in a long-lived program would warn of and pass over: a measurement is made as it was asked for, or not.
+fn check_values(environment: Environment<'_>) -> Result<(), TraceError> {
+    let wrong = |variable, value, cause| Err(TraceError::Environment { variable, value, cause });
+    for variable in NUMBERS {
+        let Some(value) = environment(variable) else { continue };
+        if value.trim().parse::<u64>().ok().is_none_or(|number| number == 0) {
+            return wrong(variable, value, "not a whole number from 1 (times are in milliseconds); correct it, or unset it");
+        }
+    }
+    for variable in ["OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"] {
+        if let Some(value) = environment(variable).filter(|value| !matches!(value.as_str(), "gzip" | "none")) {
+            return wrong(variable, value, "spans are sent with gzip or none; set it to one of the two, or unset it");
+        }
+    }
+    for variable in ["OTEL_EXPORTER_OTLP_INSECURE", "OTEL_EXPORTER_OTLP_TRACES_INSECURE"] {
+        if let Some(value) = environment(variable).filter(|value| !["true", "false"].iter().any(|word| value.eq_ignore_ascii_case(word))) {
+            return wrong(variable, value, "neither true nor false; correct it, or unset it");
+        }
+    }
+    Ok(())
 }
 
 /// However large a queue is asked for, it holds no more: about 128 MB.
@@ -284,10 +320,29 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_none_or_zero_or_too_large_changes_nothing_or_is_capped() {
+    fn a_value_that_cannot_be_meant_is_refused_wherever_spans_go() {
+        for (variable, value) in [
+            ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+            ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
+            ("OTEL_EXPORTER_OTLP_TIMEOUT", "0"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip"),
+            ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "yes"),
+        ] {
+            let environment = |name: &str| (name == variable).then(|| value.to_owned());
+            for scenario in [None, Some("built-in")] {
+                let settings = Settings { endpoint: scenario.map(|text| text.parse().unwrap()), ..Settings::default() };
+                let error = Endpoint::resolve(&settings, &environment).unwrap_err().to_string();
+                assert!(error.contains(&format!("{variable}={value}")) && error.contains("unset it"), "{error}");
+            }
+        }
+        let right =
+            &[("OTEL_BSP_SCHEDULE_DELAY", " 200 "), ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"), ("OTEL_EXPORTER_OTLP_INSECURE", "False")];
+        assert_eq!(resolved(None, right).unwrap(), "built-in");
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_is_capped() {
         let of = |variables| Destination::of_client("http://x", &Settings::default(), &environment(variables));
-        let odd = &[("OTEL_BSP_MAX_QUEUE_SIZE", "many"), ("OTEL_BSP_SCHEDULE_DELAY", "-1"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "0")];
-        assert_eq!(of(odd), Destination::new("http://x", "tailtrace"));
         let large = of(&[("OTEL_BSP_MAX_QUEUE_SIZE", "18446744073709551615"), ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "99999999999")]);
         assert_eq!((large.queue, large.batch), (MOST_QUEUED, MOST_QUEUED));
     }

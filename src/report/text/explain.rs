@@ -151,7 +151,7 @@ fn oddities(odd: Oddities) -> Option<String> {
         (odd.early_children, "span that began before its parent"),
         (odd.late_children, "span that ended after its parent"),
         (odd.asynchronous, "span that nobody waited for"),
-        (odd.skewed, "subtree of another clock"),
+        (odd.skewed, "subtree stamped by another clock"),
         (odd.misplaced, "span beside the one that ran it"),
         (odd.repeated, "span that came twice"),
     ];
