@@ -29,7 +29,16 @@ fn a_device_that_never_ends_is_no_scenario() {
     let ended = tailtrace(here.path(), &["check", "/dev/zero"]);
     let told = text(&ended.stderr);
     assert_eq!(ended.status.code(), Some(2), "{told}");
-    assert!(told.contains("`/dev/zero` is 1048577 bytes long or more"), "{told}");
+    assert!(told.contains("`/dev/zero` is at least 1048577 bytes long"), "{told}");
+}
+
+#[test]
+fn check_says_where_there_are_more_lanes_than_cores() {
+    let here = folder(RIGHT);
+    let cores = std::thread::available_parallelism().unwrap().get();
+    let lanes = |lanes: usize| text(&tailtrace(here.path(), &["check", "s.toml", "--set", &format!("load.lanes={lanes}")]).stdout);
+    assert!(lanes(cores + 1).contains(&format!("more than the {cores} core")), "{}", lanes(cores + 1));
+    assert!(!lanes(cores).contains("more than the"), "{}", lanes(cores));
 }
 
 #[test]

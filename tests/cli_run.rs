@@ -11,8 +11,10 @@ use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tailtrace::clock::pause;
 use tailtrace::result::model::RunDocument;
 use tailtrace::stats::queue::mmc_response_quantile;
+use tailtrace::units::Nanos;
 use tempfile::TempDir;
 use typed::text;
 
@@ -115,10 +117,14 @@ fn ctrl_c_leaves_a_whole_result_that_says_it_is_partial() {
     stopped_by(&[Signal::INT, Signal::TERM]);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn so_does_a_terminal_that_is_closed() {
     stopped_by(&[Signal::HUP]);
 }
+
+/// Between two looks at a child's files.
+const LOOK_AGAIN: Nanos = Nanos::from_millis(20);
 
 /// Whether the process was started to outlast its terminal (`nohup cargo test`), which it has from its parents.
 fn ignores_hangup(child: &Child) -> bool {
@@ -135,7 +141,7 @@ fn stopped_by(signals: &[Signal]) {
     let log = || run_directories(here.path()).first().and_then(|directory| fs::read_to_string(directory.join("latency.hlog")).ok());
     while !log().is_some_and(|log| log.contains("Tag=readers.response")) {
         assert_eq!(child.try_wait().unwrap(), None, "it ended by itself");
-        std::thread::yield_now();
+        pause(LOOK_AGAIN);
     }
     for sent in signals {
         let ignored = *sent == Signal::HUP && ignores_hangup(&child);

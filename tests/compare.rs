@@ -261,8 +261,8 @@ fn what_says_nothing_about_the_target_is_refused_with_one_message() {
         (torn, 2, "not a run document"),
         (lost, 2, "`latency.hlog` is missing"),
         (nothing, 2, "name a run directory"),
-        (base.clone(), 2, "is given twice"),
-        (copied, 2, "is given twice"),
+        (base.clone(), 2, "is the same run as"),
+        (copied, 2, "is the same run as"),
     ] {
         let ended = compare(&[base.to_str().unwrap(), "--candidate", candidate.to_str().unwrap()]);
         let told = text(&ended.stderr);

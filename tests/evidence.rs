@@ -218,6 +218,18 @@ fn a_jaeger_that_is_down_or_none_costs_a_note_and_nothing_that_was_measured() {
 }
 
 #[test]
+fn a_collector_that_is_down_costs_spans_and_the_run_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let outcome = try_run(folder.path(), "endpoint = \"http://127.0.0.1:9\"\n").unwrap();
+    let trace = &outcome.document.trace;
+    assert!(trace.ended > 0 && trace.failed == trace.ended, "{trace:?}");
+    let why = trace.why.as_deref().unwrap();
+    let finding = outcome.document.findings.iter().find(|finding| finding.code == "spans-failed").unwrap();
+    assert!(why.contains("refused") && finding.message.contains(why) && finding.message.contains("http://127.0.0.1:9"), "{finding:?}");
+    assert!(!outcome.document.partial && outcome.document.streams[0].ok > 0);
+}
+
+#[test]
 fn outliers_have_a_span_of_the_client_alone_and_their_own_account() {
     let (collector, jaeger) = elsewhere(|_, _, _| true);
     let folder = tempfile::tempdir().unwrap();

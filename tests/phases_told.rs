@@ -44,6 +44,28 @@ impl Observer for Told {
     }
 }
 
+/// Stops the run when the drain begins.
+struct Stopping(Stop);
+
+impl Observer for Stopping {
+    fn event(&mut self, event: &Event<'_>) {
+        if matches!(event, Event::Phase(PhaseName::Drain)) {
+            self.0.stop();
+        }
+    }
+}
+
+#[test]
+fn a_stop_in_the_drain_takes_nothing_from_the_measured_phase() {
+    let place = tempfile::tempdir().unwrap();
+    let stop = Stop::default();
+    let plan = parse(SCENARIO, "s.toml", &Overrides::default()).unwrap();
+    let options = RunOptions { out: place.path().to_owned(), command: Vec::new(), stop: stop.clone(), environment: &|_| None };
+    let document = run(&plan, &options, &mut Stopping(stop.clone())).unwrap().document;
+    assert!(stop.is_stopped() && !document.partial, "{:?}", document.phases);
+    assert_eq!(document.streams[0].unfinished, 0);
+}
+
 #[test]
 fn every_phase_is_told_when_it_begins() {
     let place = tempfile::tempdir().unwrap();

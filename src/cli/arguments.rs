@@ -105,7 +105,7 @@ pub(super) struct MeasuringArguments {
 ///
 /// It searches exactly, in memory, and behaves as the flags say: a queue, stalls, failures, slow parts. The flags are the
 /// keys of a scenario's [practice] table with the same values: TOML, or a bare text where it is not. Prints its address on
-/// standard output when it is ready, and ends with Ctrl-C or SIGTERM.
+/// standard output when it is ready, and ends with Ctrl-C, SIGTERM or its terminal.
 #[derive(Debug, Args)]
 #[command(after_long_help = "Examples:
   tailtrace practice
@@ -230,7 +230,7 @@ pub(super) struct ScenarioArguments {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Seed of vectors, queries and arrivals; left out: the scenario's, or a drawn one, which is stored
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = seed)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = seed)]
     pub(super) seed: Option<u64>,
 }
 

@@ -57,7 +57,7 @@ pub enum CliError {
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// Ctrl-C would do nothing.
-    #[error("cannot listen for Ctrl-C and SIGTERM")]
+    #[error("cannot listen for Ctrl-C, SIGTERM and a hang-up")]
     Signals(#[source] io::Error),
     /// The practice target cannot run.
     #[error(transparent)]

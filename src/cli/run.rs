@@ -74,7 +74,7 @@ pub(super) fn colours(terminal: bool) -> bool {
 
 /// What a run says to scripts: whether it is whole, then whether it can be trusted, then whether its gates passed.
 fn status(document: &RunDocument) -> Status {
-    if document.partial {
+    if document.partial || document.measured_nothing() {
         Status::NotMeasured
     } else if document.trust == Trust::Invalid {
         Status::NotTrusted
@@ -89,12 +89,15 @@ fn status(document: &RunDocument) -> Status {
 mod tests {
     use super::*;
     use crate::result::WallTime;
-    use crate::result::model::Gate;
+    use crate::result::model::{Gate, Stream};
 
     #[test]
     fn interrupted_goes_before_untrusted_before_failed() {
         let mut document = RunDocument::begun("id", "s", WallTime::from_unix_ns(0));
         document.partial = false;
+        document.trust = Trust::Invalid;
+        assert_eq!(status(&document).code(), 2, "nothing was due");
+        document.streams.push(Stream { scheduled: 1, ..Stream::default() });
         document.trust = Trust::Suspect;
         assert_eq!(status(&document).code(), 0, "suspect is told, and passes");
         document.gates.push(Gate { passed: true, ..Gate::default() });

@@ -17,8 +17,8 @@ use super::exit::CliError;
 /// Signals closer to each other than this count as one: nobody presses Ctrl-C twice so fast.
 const ONE_WISH: Nanos = Nanos::from_millis(100);
 
-/// Calls `react` with 1, 2, … at each Ctrl-C, SIGTERM or SIGHUP (unless that is ignored, as `nohup` has it), on a thread of its
-/// own, until the process ends.
+/// Calls `react` with 1, 2, … at each Ctrl-C and SIGTERM, on a thread of its own, until the process ends; a hang-up counts as the
+/// first of them, unless it is ignored, as `nohup` has it.
 pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Result<()> {
     let (ready, registered) = sync_channel(1);
     thread::Builder::new().name("tailtrace-signals".to_owned()).spawn(move || {
@@ -38,15 +38,21 @@ pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Resu
             let mut times = 0;
             let mut last = None;
             loop {
-                std::future::poll_fn(|context| {
+                let wish = std::future::poll_fn(|context| {
                     // All are asked, so that each wakes this task.
-                    let mut came = false;
-                    for signal in &mut signals {
-                        came |= signal.poll_recv(context).is_ready();
+                    let mut wish = None;
+                    for (signal, means) in &mut signals {
+                        if signal.poll_recv(context).is_ready() {
+                            wish = wish.max(Some(*means));
+                        }
                     }
-                    if came { Poll::Ready(()) } else { Poll::Pending }
+                    wish.map_or(Poll::Pending, Poll::Ready)
                 })
                 .await;
+                // A terminal that is closed hangs up once itself and once by its shell: nobody's second wish.
+                if wish == Wish::HangUp && times > 0 {
+                    continue;
+                }
                 // `timeout` and others signal the process and its group, one right after the other: that is one wish.
                 let present = now();
                 if last.is_none_or(|last| present.since(last) >= ONE_WISH) {
@@ -60,14 +66,23 @@ pub(super) fn on_signal(mut react: impl FnMut(u32) + Send + 'static) -> io::Resu
     registered.recv().unwrap_or_else(|_| Err(io::Error::other("the operating system has no descriptor left to listen for signals")))
 }
 
-/// The signals that mean: end now.
-fn listen() -> io::Result<Vec<Signal>> {
-    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
+/// What a signal means; of two at once the greater counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wish {
+    /// Nobody looks any more.
+    HangUp,
+    /// End.
+    End,
+}
+
+/// The signals that mean: end now. Ctrl-C's is one also where a script's shell has it ignored: who sends it means it.
+fn listen() -> io::Result<Vec<(Signal, Wish)>> {
+    let mut kinds = vec![(SignalKind::interrupt(), Wish::End), (SignalKind::terminate(), Wish::End)];
     // To listen would undo what `nohup` did.
     if !ignores_hangup() {
-        kinds.push(SignalKind::hangup());
+        kinds.push((SignalKind::hangup(), Wish::HangUp));
     }
-    kinds.into_iter().map(signal).collect()
+    kinds.into_iter().map(|(kind, wish)| Ok((signal(kind)?, wish))).collect()
 }
 
 /// Whether whoever started this process wants it to outlast its terminal; where the system does not tell, it is taken to.

@@ -37,7 +37,7 @@ pub(super) struct Tracing {
 pub(super) struct Traced {
     pub(super) accounting: Accounting,
     /// Why the first client spans failed.
-    pub(super) failure: Option<String>,
+    pub(super) why: Option<String>,
     pub(super) client_only: Option<ClientOnly>,
     pub(super) received: Option<Received>,
     /// What went wrong without harm to anything measured.
@@ -129,12 +129,12 @@ impl Tracing {
         if let Some(server_spans) = self.server_spans {
             let _ = server_spans.finish(SERVER_SPANS_LIMIT);
         } else if let Some(collector) = &self.collector
-            && collector.received() > accounting.exported
+            && collector.received() > accounting.exported + client_only.map_or(0, |spans| spans.exported)
         {
             // Others send their spans here, and the last requests' are still in their batches.
             pause(OTHERS_BATCH);
         }
-        Traced { accounting, failure: failure.get().cloned(), client_only, received: self.collector.map(Collector::stop), trouble }
+        Traced { accounting, why: failure.get().cloned(), client_only, received: self.collector.map(Collector::stop), trouble }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Requests that failed, streams of which nothing came, and runs that measured nothing.
+//! Requests that failed, streams of which nothing came, and runs in which nothing was due.
 
 use crate::result::model::{Loop, RunDocument, Severity, Stream};
 
@@ -12,32 +12,25 @@ const WORTH_A_WORD: f64 = 0.01;
 const MANY: f64 = 0.1;
 
 pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
-    let ended: u64 = document.streams.iter().map(|stream| stream.ok + stream.failed + stream.timed_out).sum();
     // Of a run that was stopped that is no wonder.
-    if ended == 0 && !document.partial {
+    if document.measured_nothing() && !document.partial {
         return vec![nothing_measured(&document.streams)];
     }
     document.streams.iter().filter_map(|stream| of_stream(stream, document.partial)).collect()
 }
 
-/// Not one request of any stream ended: whatever figures there are, they are no target's.
+/// Not one request of any stream was due: there are no figures.
 fn nothing_measured(streams: &[Stream]) -> Statement {
-    let scheduled: u64 = streams.iter().map(|stream| stream.scheduled).sum();
-    let closed = streams.iter().any(|stream| stream.load_loop == Loop::Closed);
-    let (message, advice) = match (scheduled, closed) {
-        (0, true) => (
-            "no worker sent a request in the measured phase: nothing was measured".to_owned(),
-            "take fewer `workers`, so that those of the warm-up end in time, or lengthen `load.duration`",
-        ),
-        (0, false) => {
-            ("no request was due in the measured phase: nothing was measured".to_owned(), "raise the rate or lengthen `load.duration`")
-        }
-        _ => (
-            format!("not one of {scheduled} requests came to an end, in an answer, a failure or a time-out: nothing was measured"),
-            "see that the target answers at all and that there are no more lanes (`load.lanes`) than cores, then lengthen `load.drain`",
-        ),
+    let (message, advice) = if streams.iter().any(|stream| stream.load_loop == Loop::Closed) {
+        (
+            "no worker sent a request in the measured phase: nothing was measured",
+            "see that the target answers the warm-up at all and that there are no more lanes (`load.lanes`) than cores; else take fewer \
+             `workers`, or lengthen `load.duration`",
+        )
+    } else {
+        ("no request was due in the measured phase: nothing was measured", "raise the rate or lengthen `load.duration`")
     };
-    Statement::new("nothing-measured", Severity::Invalid, message, advice).figure("scheduled", scheduled)
+    Statement::new("nothing-measured", Severity::Invalid, message.to_owned(), advice)
 }
 
 fn of_stream(stream: &Stream, partial: bool) -> Option<Statement> {
@@ -49,7 +42,8 @@ fn of_stream(stream: &Stream, partial: bool) -> Option<Statement> {
         let advice = "raise its rate or lengthen `load.duration`";
         return Some(Statement::new("nothing-scheduled", Severity::Suspect, message, advice).about(&stream.name));
     }
-    if stream.ok == 0 && stream.failed + stream.timed_out > 0 {
+    // Of a run that was stopped none may have had the time.
+    if stream.ok == 0 && (stream.failed + stream.timed_out > 0 || !partial) {
         return Some(nothing_succeeded(stream));
     }
     let share = stream.failed as f64 / stream.scheduled as f64;
@@ -72,22 +66,23 @@ fn of_stream(stream: &Stream, partial: bool) -> Option<Statement> {
 }
 
 fn nothing_succeeded(stream: &Stream) -> Statement {
-    let (failed, timed_out) = (stream.failed, stream.timed_out);
+    let (failed, timed_out, unfinished) = (stream.failed, stream.timed_out, stream.unfinished);
     let message = format!(
-        "not one of {} requests of `{}` succeeded: {failed} failed and {timed_out} timed out, {}",
+        "not one of {} requests of `{}` succeeded: {failed} failed, {timed_out} timed out and {unfinished} had no answer when the drain \
+         ended, {}",
         stream.scheduled,
         stream.name,
         most_of_them(stream)
     );
-    let advice = "see the target's log for the cause; `tailtrace check` shows what is sent where";
+    let advice = "see that the target answers at all, and its log for the cause; `tailtrace check` shows what is sent where";
     let statement = Statement::new("nothing-succeeded", Severity::Suspect, message, advice).about(&stream.name);
     statement.figure("failed", failed).figure("timed_out", timed_out)
 }
 
 /// `most of them with UNAVAILABLE (3, "gone")`.
 fn most_of_them(stream: &Stream) -> String {
-    let timed_out = ("timed_out".to_owned(), stream.timed_out);
-    let kinds = stream.errors.clone().into_iter().chain([timed_out]);
+    let unanswered = [("timed_out".to_owned(), stream.timed_out), ("unfinished".to_owned(), stream.unfinished)];
+    let kinds = stream.errors.clone().into_iter().chain(unanswered);
     let (worst, count) = kinds.max_by_key(|(_, count)| *count).unwrap_or_default();
     let reason = stream.failures.iter().find(|failures| failures.status == worst).and_then(|failures| failures.sample.clone());
     let said = reason.map(|reason| format!(", \"{reason}\"")).unwrap_or_default();

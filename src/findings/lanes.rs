@@ -26,8 +26,8 @@ pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
             );
             let advice =
                 "use more lanes (`load.lanes`) and a core for each, or fewer `workers`, until a lane has a tenth of its core to spare";
-            // Not even one answer: whether there is a target behind that pace cannot be told.
-            let severity = if stream.ok == 0 { Severity::Invalid } else { Severity::Suspect };
+            // Not even one answer, good or bad: whether there is a target behind that pace cannot be told.
+            let severity = if stream.ok + stream.failed == 0 { Severity::Invalid } else { Severity::Suspect };
             let statement = Statement::new("lanes-busy", severity, message, advice).about(&stream.name);
             statement.figure("busiest_lane_cpu_share", busiest)
         })

@@ -25,7 +25,7 @@ pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
             short.join(", ")
         );
         // Where even the median has no interval there is no lower one to rely on.
-        let advice = if stream.response.is_too_few(&LEADING[0].key()) {
+        let advice = if short.first().is_some_and(|lowest| *lowest == LEADING[0].to_string()) {
             "lengthen `load.duration`: how far a figure may be off shows in how it scatters over the run, and this one was too short for that"
         } else {
             "lengthen `load.duration`, or rely on lower percentiles; requests close in time meet the same queue and count as few"

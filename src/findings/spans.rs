@@ -16,7 +16,7 @@ pub(super) fn check(document: &RunDocument) -> Vec<Statement> {
     }
     if trace.failed > 0 {
         let to = trace.endpoint.as_deref().map(|endpoint| format!(" {endpoint}")).unwrap_or_default();
-        let why = trace.failure.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+        let why = trace.why.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
         let message = format!("{} of {} spans could not be delivered to the collector{to}{why}", trace.failed, trace.ended);
         let advice = "see that the collector is up and takes OTLP over gRPC (port 4317 as a rule); `tailtrace doctor` with the same scenario \
                       tries every step of the way";

@@ -64,6 +64,8 @@ pub struct Second {
     pub ok: u64,
     /// Requests whose answer was not.
     pub failed: u64,
+    /// Requests that timed out or never finished.
+    pub given_up: u64,
     /// Mean response time, ns; `None` where none was recorded.
     pub mean_ns: Option<u64>,
     /// Median response time, ns.
@@ -152,6 +154,8 @@ impl<'a> Collector<'a> {
                 index: interval.index,
                 ok: stream.ok,
                 failed: stream.failed,
+                // Response times are recorded of both.
+                given_up: stream.response.count().saturating_sub(stream.ok),
                 mean_ns: any.then(|| stream.response.mean_ns()),
                 p50_ns: any.then(|| stream.response.quantile_ns(0.5)),
                 p99_ns: any.then(|| stream.response.quantile_ns(0.99)),

@@ -62,13 +62,13 @@ pub struct LaneHealth {
 }
 
 impl<L> Measured<L> {
-    pub(super) fn new(streams: usize, phases: Phases, stopped: bool, cpu: ProcessCpu) -> Self {
+    pub(super) fn new(streams: usize, phases: Phases, cpu: ProcessCpu) -> Self {
         Self {
             streams: std::iter::repeat_with(StreamMeasured::default).take(streams).collect(),
             lanes: Vec::new(),
             decisions: Decisions::default(),
             phases,
-            stopped,
+            stopped: false,
             cpu_used: cpu.used,
             cpu_over: cpu.over,
             leftovers: Vec::new(),
@@ -79,6 +79,8 @@ impl<L> Measured<L> {
         for (stream, record) in self.streams.iter_mut().zip(report.streams) {
             stream.record.add(record);
         }
+        // A stop in the drain has changed nothing.
+        self.stopped |= report.phases.drain < self.phases.drain;
         self.phases.drain = self.phases.drain.min(report.phases.drain);
         self.decisions.add(&report.decisions);
         self.lanes.push(LaneHealth {

@@ -110,7 +110,7 @@ where
         sink.begin(phases.measure);
         let mut collector = Collector::new(settings.streams.len(), ends, sink);
         let cpu = collect_until_finished(&mut collector, &lanes, &phases, stop);
-        let mut measured = Measured::new(settings.streams.len(), phases, stop.is_stopped(), cpu);
+        let mut measured = Measured::new(settings.streams.len(), phases, cpu);
         for (lane, thread) in lanes.into_iter().enumerate() {
             let report = thread.join(lane)?;
             collector.last(&report.last);

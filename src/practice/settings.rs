@@ -52,7 +52,7 @@ pub struct Settings {
     /// All open connections are cut so often, the first time so long after the first search. Left out: never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut_every: Option<Nanos>,
-    /// For so long after a cut new connections are refused. Left out: not at all.
+    /// For so long after a cut new connections are refused; needs `cut_every`. Left out: not at all.
     pub refuse_for: Nanos,
     /// The fraction of the requests without trace context that the server traces by itself, as Milvus's `trace.sampleFraction`.
     /// A caller's context decides before it. Left out: 0.

@@ -26,6 +26,7 @@ pub mod spans;
 mod wall_time;
 
 pub use directory::RunDirectory;
+pub(crate) use directory::replace;
 pub use error::ResultError;
 pub use facts::{this_host, this_tool};
 pub use figure::Figure;

@@ -19,7 +19,7 @@ pub enum ScenarioError {
         cause: std::io::Error,
     },
     /// The file is no text file of a scenario's size.
-    #[error("`{}` is {size} bytes long or more, and no scenario is longer than {most}; give the path of a scenario file", path.display())]
+    #[error("`{}` is at least {size} bytes long, and no scenario is longer than {most}; give the path of a scenario file", path.display())]
     TooLong {
         /// What was asked for.
         path: PathBuf,

@@ -164,6 +164,9 @@ impl<S: Source> Worker<S> {
             self.counts.dropped.fetch_add(dropped, Ordering::AcqRel);
             let present = now();
             if deadline.is_some_and(|deadline| present >= deadline) {
+                if under_way.is_some() || !self.queue.is_empty() {
+                    let _ = self.failure.set("the collector did not take them in time".to_owned());
+                }
                 break;
             }
             if under_way.is_none() {

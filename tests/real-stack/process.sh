@@ -18,7 +18,7 @@ need_tool() {
 
 # need_venv: Debian ships python3 without the module that makes virtual environments usable.
 need_venv() {
-    need_tool python3 "install Python 3.8 or newer with its venv module (Debian: apt-get install python3 python3-venv)"
+    need_tool python3 "install Python 3.9 or newer with its venv module (Debian: apt-get install python3 python3-venv)"
     python3 -c 'import venv, ensurepip' 2>/dev/null \
         || fail "python3 has no venv module: install it (Debian: apt-get install python3-venv)"
 }

@@ -70,7 +70,7 @@ pub(in crate::cli) struct CompareArguments {
     #[arg(long, value_name = "KEY=VALUE", help_heading = "Live")]
     pub(in crate::cli) set: Vec<String>,
     /// Seed of vectors, queries and arrivals of both sides
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = super::seed, help_heading = "Live")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = super::seed, help_heading = "Live")]
     pub(in crate::cli) seed: Option<u64>,
     /// Where the series' directory is made
     #[arg(long, value_name = "DIR", default_value = "results", help_heading = "Live")]

@@ -47,7 +47,7 @@ pub(in crate::cli) struct ReplayArguments {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(in crate::cli) set: Vec<String>,
     /// Seed of the order of repeats; left out: drawn, and stored
-    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = super::seed)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = super::seed)]
     pub(in crate::cli) seed: Option<u64>,
     /// Where the run directory of the repeats is made
     #[arg(long, value_name = "DIR", default_value = "results")]

@@ -53,9 +53,7 @@ pub enum CapacityError {
         slo: String,
     },
     /// An SLO that an overload would meet.
-    #[error(
-        "`{slo}` asks for slow or failing requests, which more load always brings; write the limit with `<`, such as 'readers.response.p99 < 20ms'"
-    )]
+    #[error("`{slo}` asks for slow or failing requests, which more load always brings; write its limit with `<`")]
     WrongWay {
         /// The SLO.
         slo: String,

@@ -21,7 +21,7 @@ const FALLS_BEHIND: f64 = 0.01;
 /// What a probe of `stream` showed, with a sample for each SLO.
 pub(super) fn judge(run: &StoredRun, stream: &str, ask: &Ask, slos: &[Slo]) -> Result<(Shown, Vec<Option<Sample>>), ResultError> {
     let document = &run.document;
-    if let Some(why) = generator_at_fault(document).or_else(|| nothing_due(document.stream(stream)?, ask)) {
+    if let Some(why) = nothing_due(document.stream(stream), ask).or_else(|| generator_at_fault(document)) {
         return Ok((Shown::NotJudged { why }, vec![None; slos.len()]));
     }
     let samples = slos.iter().map(|slo| sample(run, ask.rate, &slo.figure)).collect::<Result<Vec<_>, _>>()?;
@@ -34,9 +34,11 @@ pub(super) fn generator_at_fault(document: &RunDocument) -> Option<String> {
 }
 
 /// At a low rate a short probe may end before its first request: that is no silence of the target's.
-fn nothing_due(stream: &Stream, ask: &Ask) -> Option<String> {
+fn nothing_due(stream: Option<&Stream>, ask: &Ask) -> Option<String> {
     let seconds = ask.seconds;
-    (stream.scheduled == 0).then(|| format!("no request was due in {seconds} s: lengthen load.duration or raise --from"))
+    stream
+        .is_some_and(|stream| stream.scheduled == 0)
+        .then(|| format!("no request was due in {seconds} s: lengthen load.duration or raise --from"))
 }
 
 fn shown(document: &RunDocument, stream: &str, slos: &[Slo]) -> Shown {
@@ -169,14 +171,17 @@ fn errors<'a>(streams: impl Iterator<Item = &'a Stream>) -> Vec<(f64, f64)> {
 mod tests {
     use super::*;
     use crate::experiment::capacity::probe::Purpose;
+    use crate::findings;
     use crate::result::WallTime;
     use crate::result::hlog::Ending;
     use crate::result::model::Trust;
 
-    /// A probe of two requests a minute in which so many were due, and were answered.
-    fn judged(due: u64) -> Shown {
-        let readers = Stream { name: "readers".to_owned(), scheduled: due, ok: due, ..Stream::default() };
-        let document = RunDocument { trust: Trust::Valid, streams: vec![readers], ..RunDocument::begun("", "", WallTime::default()) };
+    /// A probe of two requests a minute in which so many were due, and this many of them were answered.
+    fn judged(due: u64, ok: u64) -> Shown {
+        let readers = Stream { name: "readers".to_owned(), scheduled: due, ok, unfinished: due - ok, ..Stream::default() };
+        let begun = RunDocument::begun("", "", WallTime::default());
+        let mut document = RunDocument { partial: false, trust: Trust::Valid, streams: vec![readers], ..begun };
+        findings::judge(&mut document);
         let run = StoredRun { path: "nowhere".into(), document, times: std::collections::BTreeMap::new(), ending: Ending::Whole };
         let ask = Ask { rate: 1.0 / 30.0, seconds: 10.0, purpose: Purpose::Bracket };
         judge(&run, "readers", &ask, &[]).unwrap().0
@@ -184,8 +189,13 @@ mod tests {
 
     #[test]
     fn a_probe_in_which_nothing_was_due_says_nothing_of_the_target() {
-        let Shown::NotJudged { why } = judged(0) else { panic!("{:?}", judged(0)) };
+        let Shown::NotJudged { why } = judged(0, 0) else { panic!("{:?}", judged(0, 0)) };
         assert_eq!(why, "no request was due in 10 s: lengthen load.duration or raise --from");
-        assert_eq!(judged(1), Shown::Passed);
+        assert_eq!(judged(1, 1), Shown::Passed);
+    }
+
+    #[test]
+    fn a_probe_of_which_nothing_came_back_asks_for_a_lower_rate() {
+        assert!(matches!(judged(9, 0), Shown::Failed { answered: false, .. }), "{:?}", judged(9, 0));
     }
 }

@@ -29,8 +29,8 @@ pub(super) fn comparable(base: &[StoredRun], candidate: &[StoredRun], allowed: &
     let all: Vec<&StoredRun> = base.iter().chain(candidate).collect();
     for (at, run) in all.iter().enumerate() {
         let twin = |other: &&&StoredRun| other.document.id == run.document.id;
-        if all[..at].iter().any(|other| twin(&other)) {
-            return Err(CompareError::Twice { path: run.path.clone() });
+        if let Some(first) = all[..at].iter().find(twin) {
+            return Err(CompareError::Twice { path: run.path.clone(), first: first.path.clone() });
         }
     }
     let Some(first) = base.first() else { return Ok(()) };

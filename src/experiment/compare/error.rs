@@ -48,10 +48,12 @@ pub enum CompareError {
         keys: Vec<super::Difference>,
     },
     /// The same run twice.
-    #[error("`{}` is given twice: a run compared with itself says nothing", path.display())]
+    #[error("`{}` is the same run as `{}`: a run compared with itself says nothing; give another", path.display(), first.display())]
     Twice {
         /// The run.
         path: PathBuf,
+        /// Where it, or what it is a copy of, was given before.
+        first: PathBuf,
     },
     /// A metric's name is wrong.
     #[error(transparent)]

@@ -153,17 +153,53 @@ fn seconds(run: &StoredRun, stream: &str, time: Time) -> Result<OneRun, CompareE
     Ok(seconds)
 }
 
-/// Per second of the measured phase: ok requests, and either one second or all that ended in it.
+/// Per second of the measured phase: ok requests, and either one second or all that came to an end in it, unanswered ones too. What
+/// came to an end in the drain belongs to the last second where all are counted: its errors are the phase's own.
 fn answered(run: &StoredRun, stream: Option<&str>, of_all: bool) -> Vec<(f64, f64)> {
     let measure = run.document.phases.iter().find(|phase| phase.name == PhaseName::Measure).and_then(|phase| phase.length_ns);
     let seconds = measure.map_or(u64::MAX, |ns| ns / 1_000_000_000);
     let mut sums: std::collections::BTreeMap<u64, (f64, f64)> = std::collections::BTreeMap::new();
     for stream in run.document.streams.iter().filter(|own| stream.is_none_or(|name| own.name == name)) {
-        for second in stream.seconds.iter().filter(|second| second.second < seconds) {
-            let sum = sums.entry(second.second).or_default();
+        for second in stream.seconds.iter().filter(|second| of_all || second.second < seconds) {
+            let sum = sums.entry(second.second.min(seconds.saturating_sub(1))).or_default();
             sum.0 += second.ok as f64;
-            sum.1 += if of_all { (second.ok + second.failed) as f64 } else { 1.0 };
+            sum.1 += if of_all { (second.ok + second.failed + second.given_up) as f64 } else { 1.0 };
         }
     }
     sums.into_values().filter(|(_, all)| *all > 0.0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::WallTime;
+    use crate::result::hlog::Ending;
+    use crate::result::model::{Phase, Second, Stream};
+
+    /// Thirty seconds and a drain of 100 requests each; the last of each `every`-th second's, and five of the drain's, were given up.
+    fn run(every: u64) -> StoredRun {
+        let second = |second: u64| {
+            let given_up = if second == 30 { 5 } else { 10 * u64::from(second.is_multiple_of(every)) };
+            Second { second, ok: 100 - given_up, given_up, ..Second::default() }
+        };
+        let seconds: Vec<Second> = (0..=30).map(second).collect();
+        let timed_out = seconds.iter().map(|second| second.given_up).sum();
+        let readers =
+            Stream { name: "readers".to_owned(), scheduled: 3_100, ok: 3_100 - timed_out, timed_out, seconds, ..Stream::default() };
+        let mut document = RunDocument { streams: vec![readers], ..RunDocument::begun("", "", WallTime::default()) };
+        document.phases.push(Phase { name: PhaseName::Measure, start: WallTime::default(), length_ns: Some(30_000_000_000) });
+        StoredRun { path: "nowhere".into(), document, times: std::collections::BTreeMap::new(), ending: Ending::Whole }
+    }
+
+    #[test]
+    fn requests_that_were_given_up_scatter_as_those_that_failed_do() {
+        let errors = Metric::Errors { stream: None };
+        let estimate = alone(&run(3), &errors, 1).unwrap();
+        // Ten of thirty seconds with a tenth given up: independent ones would scatter by 0.1 × √(1/3 × 2/3 / 30) = 0.0086. A bootstrap of
+        // thirty is off by some √(2/30) = 26 %, and blocks see that two good seconds follow a bad one, which makes it less.
+        assert!((0.001..0.02).contains(&estimate.standard_error), "{estimate:?}");
+        let all: f64 = answered(&run(3), None, true).iter().map(|(_, all)| all).sum();
+        assert_eq!(all, 3_100.0, "the drain's stand in the last second");
+        assert_eq!(answered(&run(3), None, true).len(), 30);
+    }
 }

@@ -13,10 +13,11 @@ mod plan;
 mod repeats;
 mod verdict;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::result::model::RunDocument;
-use crate::result::{REPLAY_FILE, ResultError, StoredRun};
+use crate::result::{self, REPLAY_FILE, StoredRun};
 use crate::scenario::Plan;
 use crate::tail::Above;
 use crate::units::{Causes, Rate};
@@ -183,7 +184,7 @@ fn write(directory: &Path, replay: &ReplayDocument) -> Result<(), ReplayError> {
     // Plain data with text keys: serialising it has no way to fail.
     let mut text = serde_json::to_vec_pretty(replay).unwrap_or_default();
     text.push(b'\n');
-    std::fs::write(&path, text).map_err(|source| ReplayError::Result(ResultError::Write { path, source }))
+    result::replace(&path, |file| file.write_all(&text)).map_err(ReplayError::Result)
 }
 
 #[cfg(test)]

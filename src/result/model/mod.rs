@@ -165,6 +165,12 @@ impl RunDocument {
         Some(finding.map_or_else(|| "its trust is `invalid`".to_owned(), |finding| format!("{} ({})", finding.message, finding.code)))
     }
 
+    /// Whether not one request was due in the measured phase.
+    #[must_use]
+    pub fn measured_nothing(&self) -> bool {
+        self.streams.iter().all(|stream| stream.scheduled == 0)
+    }
+
     /// The equations that every whole run keeps, as sentences, where this document breaks them; empty for a sound one.
     #[must_use]
     pub fn broken_equations(&self) -> Vec<String> {

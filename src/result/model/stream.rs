@@ -148,6 +148,8 @@ pub struct Second {
     pub ok: u64,
     /// Requests with an answer that is no success.
     pub failed: u64,
+    /// Requests that timed out in it, or had no answer when the drain ended in it; 0 in documents of earlier versions.
+    pub given_up: u64,
     /// The mean response time, ok and censored requests together.
     pub mean_ns: Option<u64>,
     /// Their median.

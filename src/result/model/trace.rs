@@ -26,7 +26,7 @@ pub struct Trace {
     /// Spans that the collector refused, or that could not be sent in time.
     pub failed: u64,
     /// Why the first of them failed, as the connection or the collector says it; `null` where none did.
-    pub failure: Option<String>,
+    pub why: Option<String>,
     /// Bytes of the export requests that were sent for them, as protobuf before compression; `null` in documents of earlier versions.
     pub export_bytes: Option<u64>,
     /// Where the spans went; `null` where nothing was exported.
